@@ -1,0 +1,6 @@
+"""Every reader of users' files: any form in, one shape of rows out."""
+
+from adc.archives.columns import archive_rows, id_rows
+from adc.archives.readers import read_archive
+
+__all__ = ["archive_rows", "id_rows", "read_archive"]

@@ -1,0 +1,65 @@
+"""Files on whatever file system Spark can reach: a local folder, HDFS, an object store."""
+
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+
+class Files:
+    """The few file operations that jobs need, by Hadoop's file systems; every path may be a URI."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark._jvm
+        self._conf: Any = spark._jsc.hadoopConfiguration()
+
+    def _at(self, path: str) -> tuple[Any, Any]:
+        hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
+        return hadoop_path.getFileSystem(self._conf), hadoop_path
+
+    def qualified(self, path: str) -> str:
+        """The full URI of a path, relative ones taken from the working folder: lake → file:/home/…/lake."""
+        system, hadoop_path = self._at(path)
+        return str(system.makeQualified(hadoop_path).toString())
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+        system, hadoop_path = self._at(path)
+        return bool(system.exists(hadoop_path))
+
+    def delete(self, path: str) -> None:
+        """Removes a file or folder with all it holds; nothing to remove is no error."""
+        system, hadoop_path = self._at(path)
+        system.delete(hadoop_path, True)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Writes a file whole, as UTF-8, in place of one that is there."""
+        system, hadoop_path = self._at(path)
+        stream = system.create(hadoop_path, True)
+        try:
+            stream.write(bytearray(text.encode("utf-8")))
+        finally:
+            stream.close()
+
+    def upload(self, folder: Path, target: str) -> None:
+        """Copies a local folder to `target`; there it appears whole or not at all.
+
+        What stood at `target` is replaced, so the caller decides first whether it may be.
+        """
+        system, final = self._at(target)
+        _, partial = self._at(f"{target}.partial")
+        system.delete(partial, True)
+        system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path(str(folder)), partial)
+        system.delete(final, True)
+        if not system.rename(partial, final):
+            raise OSError(f"{target}.partial could not be renamed to {target}")
+
+    def download(self, source: str, folder: Path) -> None:
+        """Copies a folder to a local one that does not exist yet."""
+        system, hadoop_path = self._at(source)
+        system.copyToLocalFile(False, hadoop_path, self._jvm.org.apache.hadoop.fs.Path(str(folder)), True)
+
+    def names(self, path: str) -> list[str]:
+        """The names in a folder, sorted; of a file its own."""
+        system, hadoop_path = self._at(path)
+        return sorted(status.getPath().getName() for status in system.listStatus(hadoop_path))

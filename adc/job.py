@@ -1,0 +1,202 @@
+"""What every job does around its one call into adc: arguments, settings, Spark, summary, exit status."""
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import traceback
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from adc.errors import AdcError, UsageError
+from adc.lake import Lake, as_rows
+from adc.progress import duration
+from adc.session import spark_session
+from adc.settings import Settings, load_settings
+from adc.tables import RUNS, Table
+
+EXIT_DONE, EXIT_FAILED = 0, 1
+
+
+@dataclass
+class Job:
+    """One run of one stage: its settings and lake, and the counts that its summary will state."""
+
+    stage: str
+    settings: Settings
+    lake: Lake
+    run_id: str
+    dry_run: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+    outputs: dict[str, str] = field(default_factory=dict)
+    started_at: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+    @property
+    def staging(self) -> str:
+        """The run's own folder for files that no longer matter once it has ended."""
+        return self.lake.path("_staging", self.run_id)
+
+    def say(self, text: str) -> None:
+        """A line for the person who watches."""
+        print(f"{self.stage}: {text}", flush=True)
+
+    def count(self, **counts: int) -> None:
+        """Adds to the counts of the summary; a name given with 0 is shown as 0."""
+        for name, number in counts.items():
+            self.counts[name] += number
+
+    def wrote(self, *tables: Table) -> None:
+        """Names tables among the run's outputs."""
+        self.outputs |= {table.name: self.lake.where(table) for table in tables}
+
+    def seconds(self) -> float:
+        """Since the job began."""
+        return (datetime.datetime.now(datetime.UTC) - self.started_at).total_seconds()
+
+
+def job_parser(stage: str, description: str) -> argparse.ArgumentParser:
+    """The arguments that all jobs share."""
+    parser = argparse.ArgumentParser(
+        prog=f"spark-submit jobs/{stage}.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit status: 0 done; 1 the run failed, what it committed stays and the same command goes on; "
+        "2 usage, settings or\ninput are wrong, nothing was touched. `adc settings` lists every setting.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--env", default="local", metavar="NAME|FILE", help="conf/NAME.yaml, or a file (default: local)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="a setting; repeatable",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do none of it")
+    parser.add_argument(
+        "--summary", metavar="PATH", help="write the summary as JSON, here or where Hadoop can"
+    )
+    return parser
+
+
+def run_job(
+    parser: argparse.ArgumentParser,
+    stage: str,
+    call: Callable[[Job, argparse.Namespace], None],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Runs one stage as a command and returns its exit status."""
+    args = parser.parse_args(argv)
+    try:
+        settings = load_settings(environment_file(args.env), args.overrides)
+        print_settings(stage, settings)
+        spark = spark_session(f"adc {stage}", settings)
+        job = Job(stage, settings, Lake(spark, settings.lake), new_run_id(stage), args.dry_run)
+    except AdcError as error:
+        print(f"{stage}: {error}", file=sys.stderr)
+        return error.exit_status
+
+    status, message = EXIT_DONE, None
+    try:
+        call(job, args)
+    except AdcError as error:
+        status, message = error.exit_status, str(error)
+    except KeyboardInterrupt:
+        status, message = EXIT_FAILED, "interrupted; run the same command again to go on"
+    except Exception as error:
+        traceback.print_exc()
+        status, message = EXIT_FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
+    finally:
+        job.lake.files.delete(job.staging)
+    if message:
+        print(f"{stage}: {message}", file=sys.stderr, flush=True)
+    if status != UsageError.exit_status:
+        _conclude(job, message, args.summary)
+    return status
+
+
+def environment_file(name: str) -> Path:
+    """conf/NAME.yaml beside jobs/ or in the working folder, or the file of that name itself."""
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return Path(name)
+    places = [Path(sys.argv[0]).resolve().parent.parent / "conf", Path("conf")]
+    for place in places:
+        if (place / f"{name}.yaml").is_file():
+            return place / f"{name}.yaml"
+    raise UsageError(f"--env {name}: there is no {name}.yaml in {' or '.join(map(str, places))}")
+
+
+def new_run_id(stage: str) -> str:
+    """Unique, and in order of time: scrape-20250131T120000-1a2b3c."""
+    return f"{stage}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+# The groups of settings that a stage reads, besides seed, lake and spark.
+SECTIONS = {
+    "scrape": ("scrape", "input"),
+    "clean": ("input", "clean"),
+    "train": ("clean", "model", "train"),
+    "score": ("input", "score"),
+    "evaluate": ("input", "score"),
+}
+
+
+def print_settings(stage: str, settings: Settings) -> None:
+    """The settings a stage runs under, a group a line; those that differ from the defaults are marked."""
+    defaults = Settings().masked()
+    groups: dict[str, list[str]] = {}
+    for key, value in settings.masked().items():
+        group, _, name = key.partition(".")
+        if group in ("seed", "lake", "spark", *SECTIONS[stage]):
+            mark = "" if defaults.get(key) == value else "*"
+            shown = "null" if value is None else value
+            groups.setdefault(group, []).append(f"{name or shown}{f'={shown}' if name else ''}{mark}")
+    print(f"{stage}: settings (* differs from the default)")
+    for group, members in groups.items():
+        print(f"  {group:<8} {' '.join(members)}")
+    sys.stdout.flush()
+
+
+def _conclude(job: Job, error: str | None, summary_path: str | None) -> None:
+    """Prints the summary, writes it where asked, and keeps it in `runs`."""
+    summary: dict[str, Any] = {
+        "stage": job.stage,
+        "run_id": job.run_id,
+        "status": "failed" if error else "done",
+        "seconds": round(job.seconds(), 1),
+        "counts": dict(job.counts),
+        "outputs": job.outputs,
+    } | ({"error": error} if error else {})
+    print(f"{job.stage}: {summary['status']} in {duration(summary['seconds'])} (run {job.run_id})")
+    for name, number in job.counts.items():
+        print(f"  {name:<24} {number:>12,}")
+    for name, place in job.outputs.items():
+        print(f"  {name:<24} {place}")
+    sys.stdout.flush()
+    if summary_path:
+        job.lake.files.write_text(summary_path, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
+    if not job.dry_run:
+        job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [_run_row(job, summary)]))
+
+
+def _run_row(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": job.run_id,
+        "stage": job.stage,
+        "started_at": job.started_at,
+        "seconds": summary["seconds"],
+        "status": summary["status"],
+        "counts": summary["counts"],
+        "error": summary.get("error"),
+        "settings": json.dumps(job.settings.masked(), ensure_ascii=False, default=str),
+        "version": version("adc"),
+    }

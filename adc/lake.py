@@ -1,0 +1,218 @@
+"""The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from delta import DeltaTable
+from delta.exceptions import DeltaConcurrentModificationException
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from adc.files import Files
+from adc.settings import LakeSettings
+from adc.tables import Table
+
+Result = TypeVar("Result")
+
+# A commit that lost to another writer is tried again from the new snapshot, this often.
+COMMIT_ATTEMPTS = 20
+# Files below this size count as small (Delta's own OPTIMIZE aims at 1 GiB).
+SMALL_FILE_BYTES = 32 * 1024 * 1024
+
+# Compressed bytes of a table that one wave of its change feed takes: about a million tweets.
+WAVE_BYTES = "128m"
+
+
+class Lake:
+    """The tables of one lake, by path under its root or by catalog name. All writes go through here."""
+
+    def __init__(self, spark: SparkSession, settings: LakeSettings) -> None:
+        self.spark = spark
+        self.files = Files(spark)
+        self.root = self.files.qualified(settings.root)
+        self._catalog = settings.catalog
+        self._small_files = settings.small_files
+
+    def path(self, *parts: str) -> str:
+        """The URI of something under the lake's root."""
+        return "/".join((self.root.rstrip("/"), *parts))
+
+    def where(self, table: Table) -> str:
+        """How a person reaches the table: its path or its full name."""
+        return f"{self._catalog}.{table.name}" if self._catalog else self.path(table.name)
+
+    def _sql_name(self, table: Table) -> str:
+        return self.where(table) if self._catalog else f"delta.`{self.path(table.name)}`"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been made."""
+        if self._catalog:
+            return self.spark.catalog.tableExists(self.where(table))
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table.name)))
+
+    def ensure(self, table: Table) -> None:
+        """Makes the table, with its constraints, clustering and change feed, if it is not there."""
+        if self.exists(table):
+            return
+        properties = {"delta.enableChangeDataFeed": "true"} | {
+            f"delta.constraints.{name}": check for name, check in table.checks.items()
+        }
+        listed = ", ".join(f'"{key}" = "{value}"' for key, value in properties.items())
+        clustering = f"CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
+        statement = (
+            f"CREATE TABLE IF NOT EXISTS {self._sql_name(table)} ({table.ddl}) "
+            f"USING DELTA {clustering} TBLPROPERTIES ({listed})"
+        )
+        retry_conflicts(lambda: self.spark.sql(statement))
+
+    def handle(self, table: Table) -> DeltaTable:
+        """Delta's own handle of a table that exists."""
+        if self._catalog:
+            return DeltaTable.forName(self.spark, self.where(table))
+        return DeltaTable.forPath(self.spark, self.path(table.name))
+
+    def read(self, table: Table) -> DataFrame:
+        """The table as it is now; with no rows if it has not been made."""
+        if not self.exists(table):
+            return self.spark.createDataFrame([], table.ddl)
+        return self.handle(table).toDF()
+
+    def changes(self, table: Table) -> DataFrame:
+        """A stream of the table's change feed: every row there is, then every change, in bounded waves."""
+        reader = (
+            self.spark.readStream.format("delta")
+            .option("readChangeFeed", "true")
+            .option("maxBytesPerTrigger", WAVE_BYTES)
+        )
+        return reader.table(self.where(table)) if self._catalog else reader.load(self.path(table.name))
+
+    def checkpoint(self, source: Table, target: Table, *parts: str) -> str:
+        """Where a stream between two tables keeps how far it is.
+
+        Named after the tables' own ids: a table that was deleted and made again starts a full pass.
+        """
+        tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
+        return self.path("_checkpoints", target.name, tables, *parts)
+
+    def identity(self, table: Table) -> str:
+        """Delta's id of the table: another one once it has been deleted and made again."""
+        return str(self.handle(table).detail().first()["id"])  # type: ignore[index]
+
+    def version(self, table: Table) -> int:
+        """The table's newest version number."""
+        return int(self.handle(table).history(1).first()["version"])  # type: ignore[index]
+
+    def append(self, table: Table, rows: DataFrame) -> None:
+        """Adds rows that cannot be there yet."""
+        self.ensure(table)
+        columns = rows.select(*table.columns)
+        if self._catalog:
+            retry_conflicts(lambda: columns.writeTo(self.where(table)).append())
+        else:
+            retry_conflicts(lambda: columns.write.format("delta").mode("append").save(self.path(table.name)))
+
+    def merge(
+        self,
+        table: Table,
+        rows: DataFrame,
+        *,
+        update: Mapping[str, str] | None = None,
+        update_if: str | None = None,
+        delete_if: str | None = None,
+        insert_if: str | None = None,
+        insert: bool = True,
+        bounded_by: str | None = None,
+    ) -> None:
+        """MERGEs rows by the table's key; conditions and values may name `old` and `new` rows.
+
+        `rows` must be cheap and repeatable to read (Delta may read them twice) and hold a key once.
+        Without `update` every column of `rows` is set; without `update_if`, where one of them differs.
+        `bounded_by` names a key-like column whose range in `rows` bounds the part of the table that is
+        read: over 20 million rows that is 10 s against 75 to 98 s.
+        """
+        self.ensure(table)
+        columns = [name for name in rows.columns if name in table.columns]
+        values = update or {name: f"new.{name}" for name in columns}
+        changed = " OR ".join(f"NOT (old.{n} <=> new.{n})" for n in values if n not in table.key)
+        condition = F.expr(" AND ".join(f"old.{name} = new.{name}" for name in table.key))
+        if bounded_by:
+            low, high = rows.agg(F.min(bounded_by), F.max(bounded_by)).first() or (None, None)
+            if low is None:
+                return
+            condition &= F.col(f"old.{bounded_by}").between(F.lit(low), F.lit(high))
+
+        def run() -> None:
+            merge = self.handle(table).alias("old").merge(rows.alias("new"), condition)
+            if delete_if:
+                merge = merge.whenMatchedDelete(F.expr(delete_if))
+            if changed:
+                merge = merge.whenMatchedUpdate(F.expr(update_if or changed), set=dict(values))
+            if insert:
+                inserted: dict[str, str | Column] = {name: f"new.{name}" for name in columns}
+                merge = merge.whenNotMatchedInsert(F.expr(insert_if or "true"), values=inserted)
+            merge.execute()
+
+        retry_conflicts(run)
+
+    def compact(self, table: Table) -> bool:
+        """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
+        detail: Any = self.handle(table).detail().first()
+        small = detail["numFiles"] > self._small_files and (
+            detail["sizeInBytes"] < detail["numFiles"] * SMALL_FILE_BYTES
+        )
+        if small:
+            retry_conflicts(lambda: self.handle(table).optimize().executeCompaction())
+        return bool(small)
+
+
+def retry_conflicts(
+    write: Callable[[], Result],
+    attempts: int = COMMIT_ATTEMPTS,
+    wait: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Calls `write` until it meets no concurrent commit, waiting longer each time, with jitter (seconds).
+
+    Delta aborts one of any two concurrent MERGEs on an unpartitioned table; the loser must try again.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return write()
+        except (DeltaConcurrentModificationException, AnalysisException) as error:
+            if attempt == attempts or not _is_conflict(error):
+                raise
+            wait(random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2**attempt))
+    raise AssertionError("unreachable")
+
+
+def _is_conflict(error: Exception) -> bool:
+    # Two jobs that make the same table at once: one of them finds it made.
+    return isinstance(error, DeltaConcurrentModificationException) or "ALREADY_EXISTS" in str(error)
+
+
+def latest_changes(feed: DataFrame, key: str) -> DataFrame:
+    """Of a wave of a change feed each row's last state, as the table's own columns."""
+    columns = [name for name in feed.columns if not name.startswith("_")]
+    newest = F.max_by(F.struct(*columns), F.struct("_commit_version", "_change_type"))
+    changed = feed.where("_change_type IN ('insert', 'update_postimage')")
+    return changed.groupBy(key).agg(newest.alias("row")).select("row.*")
+
+
+def labelled_tweets(clean_tweets: DataFrame) -> DataFrame:
+    """What to train and evaluate on: the labelled rows, of equal texts the one with the lowest id."""
+    columns = [name for name in clean_tweets.columns if name != "text_hash"]
+    lowest = F.min_by(F.struct(*columns), F.struct(F.length("id"), "id"))
+    return (
+        clean_tweets.where("dialect IS NOT NULL")
+        .groupBy("text_hash")
+        .agg(lowest.alias("row"))
+        .select("text_hash", "row.*")
+    )
+
+
+def as_rows(spark: SparkSession, table: Table, records: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """A few records made on the driver, in the table's columns; a column not given is NULL."""
+    rows = [tuple(record.get(name) for name in table.columns) for record in records]
+    return spark.createDataFrame(rows, table.ddl)

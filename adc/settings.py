@@ -1,0 +1,281 @@
+"""Every setting of every job: one typed tree, validated by pydantic, and where each value came from.
+
+Layers, later over earlier: defaults below < environment file < environment variables < command line.
+Values are gathered by dotted key with their origin, so that an error can name both.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from adc.errors import UsageError
+
+ENVIRONMENT_PREFIX = "ADC_"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+
+
+class Section(BaseModel):
+    """A named group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LakeSettings(Section):
+    """Where the tables are."""
+
+    root: str = Field(
+        "lake", description="Folder or URI of the tables, models, checkpoints and staged files."
+    )
+    catalog: str | None = Field(
+        None,
+        description="catalog.schema that holds the tables by name; unset: they are paths under lake.root.",
+    )
+    small_files: Count = Field(
+        64, description="A job ends with OPTIMIZE when a table it wrote has more small files than this."
+    )
+
+
+class ScrapeSettings(Section):
+    """Looking up tweets over HTTP."""
+
+    url: str | None = Field(None, description="Address of the look-up API.")
+    api: Literal["batch"] = Field(
+        "batch", description="The API's contract; batch: POST of a JSON array of at most 1000 ids."
+    )
+    token: SecretStr | None = Field(
+        None, description="Bearer token; only from the environment, as ADC_SCRAPE__TOKEN."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1000)] = Field(1000, description="Ids a request.")
+    in_flight: Count = Field(8, description="Requests under way at once, for the whole job.")
+    rate_limit: Annotated[float, Field(ge=0)] = Field(
+        0, description="Requests a second for the whole job; 0: no limit."
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        30, description="Seconds to wait for a connection, and for each part of an answer."
+    )
+    max_attempts: Count = Field(6, description="Times a batch is asked before its ids are `failed`.")
+    max_body: Count = Field(
+        256 * 1024 * 1024, description="Bytes of one answer; a longer one is a failed try."
+    )
+    wave_seconds: Annotated[float, Field(gt=0)] = Field(
+        60, description="How long a wave of look-ups should take: what a kill can cost."
+    )
+
+
+class InputSettings(Section):
+    """Which columns of a user's file hold what."""
+
+    format: Literal["auto", "csv", "parquet", "json", "delta", "text"] = Field(
+        "auto", description="Form of the input; auto: told by its name and first bytes."
+    )
+    id: str | None = Field(
+        None, description="Column of the tweet id; unset: id, tweet_id, … if there is one."
+    )
+    text: str | None = Field(None, description="Column of the text; unset: text, full_text, tweet, … .")
+    label: str | None = Field(None, description="Column of the dialect; unset: dialect, label, … .")
+    author: str | None = Field(None, description="Column of the author: one author's tweets share a split.")
+    created_at: str | None = Field(
+        None, description="Column of the tweet's time; unset: created_at, date, … ."
+    )
+    source: str | None = Field(None, description="Name kept in `source`; unset: the input's file name.")
+    weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of these rows in training.")
+    split: Literal["auto", "train", "val", "test"] = Field(
+        "auto", description="Split of these rows; auto: by hash, 80 train, 10 val, 10 test."
+    )
+
+
+class CleanSettings(Section):
+    """Cleaning the texts."""
+
+    profile: str = Field("model", description="Cleaning profile: model, light, or a YAML file of switches.")
+    min_words: Count = Field(2, description="Arabic words below which a text is quarantined as too short.")
+    min_arabic: Share = Field(0.5, description="Least share of Arabic among a text's letters.")
+
+
+class ModelSettings(Section):
+    """The network."""
+
+    cell: Literal["lstm", "gru"] = Field("gru", description="Recurrent cell.")
+    units: Count = Field(64, description="Units of the recurrent layer, each way.")
+    embedding: Count = Field(96, description="Size of a word's vector.")
+    vocabulary: Count = Field(40000, description="Most words kept, the commonest first.")
+    min_count: Count = Field(2, description="Texts a word must occur in to be kept.")
+    max_tokens: Count = Field(56, description="Tokens of a text that are read; the rest is cut off.")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.4,
+        description="Share of word vectors' channels, and half that of the last layer, dropped in training.",
+    )
+
+
+class TrainSettings(Section):
+    """Training it."""
+
+    name: str = Field(
+        "adc", description="Name of the bundle, under <lake.root>/models unless --bundle is given."
+    )
+    num_proc: Count = Field(2, description="Horovod ranks, one a task slot.")
+    batch_size: Count = Field(128, description="Examples a step over all ranks.")
+    epochs: Count = Field(4, description="Passes over the training split.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="Steps over which the rate rises.")
+    shards: Count = Field(16, description="Files that the encoded training data is written to.")
+    start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")
+
+
+class ScoreSettings(Section):
+    """Scoring archives."""
+
+    bundle: str | None = Field(None, description="Bundle to score with when --bundle is not given.")
+    abstain_below: Share = Field(0, description="Confidence below which dialect is left null.")
+    plausible_mass: Share = Field(
+        0.9, description="Probability mass that the dialects in `plausible` hold together."
+    )
+    top_k: Count = Field(3, description="Dialects listed in top_k.")
+    batch_size: Count = Field(256, description="Texts a forward pass.")
+
+
+class Settings(Section):
+    """The whole tree."""
+
+    seed: int = Field(0, description="Seed of all that is drawn at random.")
+    lake: LakeSettings = LakeSettings()
+    scrape: ScrapeSettings = ScrapeSettings()
+    input: InputSettings = InputSettings()
+    clean: CleanSettings = CleanSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    score: ScoreSettings = ScoreSettings()
+    spark: dict[str, str] = Field(
+        default_factory=dict, description="Spark's own settings by their full names, spark.…"
+    )
+
+    def masked(self) -> dict[str, Any]:
+        """By dotted key, fit to print and to keep: a secret shows only that it is set."""
+        return {key: value for key, value, _ in _leaves(self)} | dict(self.spark)
+
+
+def _leaves(section: Section, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """(dotted key, printable value, description) of every setting but the open `spark` group."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _leaves(value, f"{prefix}{name}.")
+        elif not isinstance(value, dict):
+            shown = str(value) if isinstance(value, SecretStr) else value
+            yield f"{prefix}{name}", shown, field.description or ""
+
+
+def describe() -> list[tuple[str, Any, str]]:
+    """(dotted key, default, meaning) of every setting."""
+    return list(_leaves(Settings()))
+
+
+def load_settings(
+    env_file: Path | None = None,
+    overrides: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from an environment file, ADC_… variables and `key=value` overrides, in that order.
+
+    Raises UsageError naming the setting and where its value came from.
+    """
+    given: dict[str, tuple[Any, str]] = {}
+    for layer in (
+        _from_file(env_file) if env_file else {},
+        _from_environment(os.environ if environ is None else environ),
+        _from_overrides(overrides),
+    ):
+        given.update(layer)
+
+    known = [key for key, _, _ in describe()]
+    tree: dict[str, Any] = {}
+    for key, (value, origin) in given.items():
+        if key.startswith("spark."):
+            tree.setdefault("spark", {})[key] = _spark_value(value)
+            continue
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else "; `adc settings` lists all"
+            raise UsageError(f"unknown setting {key} (from {origin}){hint}")
+        if key == "scrape.token" and not origin.startswith("environment"):
+            raise UsageError(f"scrape.token may not stand in {origin}: set ADC_SCRAPE__TOKEN instead")
+        section, _, name = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[name] = None if value == "null" else value
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as invalid:
+        raise UsageError("\n".join(_complaints(invalid, given))) from None
+
+
+def _complaints(invalid: ValidationError, given: Mapping[str, tuple[Any, str]]) -> Iterator[str]:
+    for error in invalid.errors():
+        key = ".".join(str(part) for part in error["loc"])
+        origin = next((origin for name, (_, origin) in given.items() if key.startswith(name)), "defaults")
+        shown = "" if key == "scrape.token" else f"={error['input']}"
+        yield f"setting {key}{shown} (from {origin}): {error['msg']}"
+
+
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise UsageError(f"environment file {path} does not exist") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"environment file {path} cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise UsageError(
+            f"environment file {path}: expected settings by name, found {type(content).__name__}"
+        )
+    return {key: (value, str(path)) for key, value in _flattened(content)}
+
+
+def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            # Spark's names are whole already: `spark: {spark.sql.…: 4}`.
+            yield from _flattened(value, "" if key == "spark" and not prefix else f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."): (
+            value,
+            f"environment variable {name}",
+        )
+        for name, value in environ.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in RESERVED_VARIABLES
+    }
+
+
+# Variables of the set-up scripts, which are no settings of a job.
+RESERVED_VARIABLES = frozenset({"ADC_CACHE"})
+
+
+def _from_overrides(overrides: Iterable[str]) -> dict[str, tuple[Any, str]]:
+    layer: dict[str, tuple[Any, str]] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise UsageError(f"--set {override}: expected key=value")
+        layer[key.strip()] = (value, "--set")
+    return layer
+
+
+def _spark_value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,81 @@
+"""The wave runner: rows still to do go through a transform, wave by wave, and each wave is committed.
+
+A wave's result is written once to a staged file and committed from there, since a MERGE may read its
+source twice; a kill costs at most the wave in flight.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame
+
+from adc.errors import RunError
+from adc.job import Job
+
+Transform = Callable[[DataFrame], DataFrame]
+Commit = Callable[[DataFrame], Mapping[str, int]]
+
+
+@dataclass
+class Waves:
+    """Runs a stage's `transform` (rows to do → results) and `commit` (staged results → counts)."""
+
+    job: Job
+    transform: Transform
+    commit: Commit
+
+    def run(self, waves: Iterable[DataFrame]) -> None:
+        """Transforms one wave while the one before it is committed."""
+        with ThreadPoolExecutor(1, thread_name_prefix="commit") as committer:
+            pending: Future[None] | None = None
+            for number, rows in enumerate(waves):
+                staged = self._stage(number, rows)
+                if pending:
+                    pending.result()
+                pending = committer.submit(self._commit_in_pool, staged)
+            if pending:
+                pending.result()
+
+    def stream(self, source: DataFrame, checkpoint: str) -> None:
+        """Takes what the stream has not given under this checkpoint before, and ends."""
+        failures: list[Exception] = []
+
+        def take(rows: DataFrame, number: int) -> None:
+            try:
+                self._commit(self._stage(number, rows))
+            except Exception as error:
+                failures.append(error)
+                raise
+
+        query = (
+            source.writeStream.foreachBatch(take)
+            .option("checkpointLocation", checkpoint)
+            .trigger(availableNow=True)
+            .start()
+        )
+        try:
+            query.awaitTermination()
+        except StreamingQueryException as error:
+            if failures:
+                raise failures[0] from None
+            if "CONCURRENT_STREAM_LOG_UPDATE" in str(error):
+                raise RunError("another run is working on the same input; it will finish it") from None
+            raise
+        finally:
+            query.stop()
+
+    def _stage(self, number: int, rows: DataFrame) -> str:
+        path = f"{self.job.staging}/wave-{number:06d}"
+        self.transform(rows).write.mode("overwrite").parquet(path)
+        return path
+
+    def _commit_in_pool(self, staged: str) -> None:
+        # Under the FAIR scheduler a pool of its own keeps the commit from waiting for the next wave's tasks.
+        self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commit")
+        self._commit(staged)
+
+    def _commit(self, staged: str) -> None:
+        self.job.count(**self.commit(self.job.lake.spark.read.parquet(staged)))
+        self.job.lake.files.delete(staged)
