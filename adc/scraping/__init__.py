@@ -1,0 +1,1 @@
+"""The scrape stage: tweet look-ups fanned out over Spark into `raw_tweets`."""

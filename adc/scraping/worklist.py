@@ -1,0 +1,64 @@
+"""From a user's list of ids to the ids still to ask: checked, without duplicates, against what is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+# A tweet id as the API writes it. Ids are 64-bit, and no id in use is shorter than a digit.
+ID_PATTERN = "^[1-9][0-9]{0,18}$"
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """The plan of a run.
+
+    checked:  every id, as check_ids gives it.
+    to_ask:   id, id_num, dialect of ids to ask now.
+    relabel:  id, id_num, dialect of ids known without a label that now have one.
+    conflict: id, dialect, known_dialect of ids whose label contradicts the one that is known.
+    """
+
+    checked: DataFrame
+    to_ask: DataFrame
+    relabel: DataFrame
+    conflict: DataFrame
+
+
+def check_ids(rows: DataFrame) -> DataFrame:
+    """(id, id_num, dialect, occurrences, reason), a row an id, from (id, dialect) as users write them.
+
+    `invalid_id`: it cannot be asked. `two_labels`: it can, but its labels contradict each other, so none
+    is taken.
+    """
+    labels = F.collect_set("dialect")
+    id_num = F.expr(f"CASE WHEN id RLIKE '{ID_PATTERN}' THEN try_cast(id AS BIGINT) END")
+    return (
+        rows.withColumn("id", F.coalesce("id", F.lit("")))
+        .groupBy("id")
+        .agg(F.count("*").alias("occurrences"), labels.alias("labels"))
+        .withColumn("id_num", id_num)
+        .withColumn(
+            "reason",
+            F.when(F.col("id_num").isNull(), "invalid_id").when(F.size("labels") > 1, "two_labels"),
+        )
+        .withColumn("dialect", F.when(F.size("labels") == 1, F.col("labels")[0]))
+        .select("id", "id_num", "dialect", "occurrences", "labels", "reason")
+    )
+
+
+def plan(rows: DataFrame, known: DataFrame, retry: Sequence[str]) -> WorkList:
+    """What to do about (id, dialect) rows, given raw_tweets and the statuses that are to be asked again."""
+    checked = check_ids(rows)
+    state = known.select("id", F.col("dialect").alias("known_dialect"), F.col("status").alias("known_status"))
+    usable = checked.where("id_num IS NOT NULL").select("id", "id_num", "dialect").join(state, "id", "left")
+    open_again = F.col("known_status").isin(list(retry)) if retry else F.lit(False)
+    return WorkList(
+        checked,
+        to_ask=usable.where(F.col("known_status").isNull() | open_again).select("id", "id_num", "dialect"),
+        relabel=usable.where(
+            "known_status IS NOT NULL AND known_dialect IS NULL AND dialect IS NOT NULL"
+        ).select("id", "id_num", "dialect"),
+        conflict=usable.where("known_dialect <> dialect").select("id", "dialect", "known_dialect"),
+    )
