@@ -1,0 +1,89 @@
+"""Profiles: which rules are on, and how. `model` and `light` ship; a user's own is a YAML file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
+
+from adc.cleaning.rules import RULES, Rule, first, last
+from adc.errors import UsageError
+
+# Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
+RULES_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Switches by rule name: a rule that is not named is off."""
+
+    name: str
+    switches: Mapping[str, str]
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hex digits that change with any switch and with the rules themselves."""
+        content = json.dumps([RULES_VERSION, dict(self.switches)], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
+    """A column of texts, cleaned; NULL stays NULL."""
+    texts = first(texts.cast(pa.string()))
+    for rule in RULES:
+        if rule.name in profile.switches:
+            texts = rule.choices[profile.switches[rule.name]](texts)
+    return last(texts)
+
+
+def clean_text(text: str, profile: str | Profile = "light") -> str:
+    """One text, cleaned: the same rules as for columns. Lone surrogates become U+FFFD."""
+    known = load_profile(profile) if isinstance(profile, str) else profile
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    cleaned: str = clean_array(pa.array([whole], pa.string()), known)[0].as_py()
+    return cleaned
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """A shipped profile by its name, or one from a YAML file; raises UsageError for what is wrong in it."""
+    shipped = files("adc.cleaning") / "profiles" / f"{name}.yaml"
+    if shipped.is_file():
+        content = shipped.read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        content = Path(name).read_text(encoding="utf-8")
+    else:
+        raise UsageError(f"clean.profile={name}: neither model nor light, nor a file")
+    try:
+        given = yaml.safe_load(content) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"cleaning profile {name}: {error}") from None
+    if not isinstance(given, dict):
+        raise UsageError(f"cleaning profile {name}: expected a switch by rule name")
+    return profile_of(Path(name).stem, given)
+
+
+def profile_of(name: str, given: Mapping[str, object]) -> Profile:
+    """A profile from switches as YAML or JSON gives them; `true` means a rule's first choice."""
+    rules = {rule.name: rule for rule in RULES}
+    unknown = sorted(set(given) - set(rules))
+    if unknown:
+        raise UsageError(f"cleaning profile {name}: no rule {unknown[0]}; there are {', '.join(rules)}")
+    switches = {key: _choice(name, rules[key], value) for key, value in given.items() if value is not False}
+    return Profile(name, switches)
+
+
+def _choice(profile: str, rule: Rule, value: object) -> str:
+    if value is True:
+        return next(iter(rule.choices))
+    if value not in rule.choices:
+        raise UsageError(
+            f"cleaning profile {profile}: {rule.name}: {value}; it can be "
+            f"{', '.join(['true', 'false', *rule.choices])}"
+        )
+    return str(value)

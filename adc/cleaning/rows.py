@@ -1,0 +1,115 @@
+"""What cleaning makes of a row: its clean text, figures, hash, split, or the reason why it is unusable.
+
+Row-local: a row's result depends on the row alone. Arrow in and out; knows no Spark.
+"""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from adc.cleaning.patterns import ARABIC_LETTER
+from adc.cleaning.profiles import Profile, clean_array
+
+# Two texts that differ only in what this takes out are the same text: links, handles, spelling, marks.
+AGGRESSIVE = Profile(
+    "aggressive",
+    {
+        "html": "on",
+        "line_breaks": "drop",
+        "unicode": "on",
+        "invisible": "on",
+        "retweet": "on",
+        "urls": "drop",
+        "emails": "drop",
+        "mentions": "drop",
+        "hashtags": "on",
+        "tashkeel": "on",
+        "tatweel": "on",
+        "alef": "on",
+        "alef_maksura": "on",
+        "teh_marbuta": "on",
+        "hamza": "on",
+        "emoji": "drop",
+        "numbers": "drop",
+        "latin": "on",
+        "elongation": "one",
+        "punctuation": "drop",
+        "white_space": "on",
+    },
+)
+VAL_SHARE = TEST_SHARE = 0.1
+# Marker tokens are no words of the text.
+MARKER_TOKEN = "<[a-z]+>"
+
+
+def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """(words with Arabic letters, share of Arabic among the letters; 0 without letters) of clean texts."""
+    bare = pc.replace_substring_regex(clean, MARKER_TOKEN, "")
+    letters = pc.count_substring_regex(bare, r"\pL")
+    arabic = pc.count_substring_regex(bare, ARABIC_LETTER)
+    words = pc.count_substring_regex(bare, rf"\S*{ARABIC_LETTER}\S*")
+    ratio = pc.divide(arabic.cast(pa.float64()), pc.max_element_wise(letters, 1).cast(pa.float64()))
+    return words, ratio
+
+
+def text_hashes(texts: pa.Array) -> list[str]:
+    """32 hex digits of the SHA-256 of each text, aggressively normalised."""
+    normalised = clean_array(texts, AGGRESSIVE).to_pylist()
+    return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in normalised]
+
+
+def split_of(key: str) -> str:
+    """train, val or test (80, 10, 10 of 100) by a hash in hex digits: equal keys share a split."""
+    share = int(key[:8], 16) / 2**32
+    if share < TEST_SHARE:
+        return "test"
+    return "val" if share < TEST_SHARE + VAL_SHARE else "train"
+
+
+def splits(hashes: list[str], authors: pa.Array) -> list[str]:
+    """The split of each row: by its author where it has one, else by its text's hash."""
+    keys = (
+        hashlib.sha256(author.encode()).hexdigest() if author else text_hash
+        for author, text_hash in zip(authors.to_pylist(), hashes, strict=True)
+    )
+    return [split_of(key) for key in keys]
+
+
+def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arabic: float) -> pa.RecordBatch:
+    """Adds clean, n_words, arabic_ratio, text_hash, split and reason to rows with text, author and split.
+
+    `reason` is NULL for a usable row; else empty, no_arabic, too_short or not_arabic.
+    """
+    texts = pc.fill_null(batch.column("text").cast(pa.string()), "")
+    clean = clean_array(texts, profile)
+    words, ratio = text_figures(clean)
+    hashes = text_hashes(texts)
+    reason = pc.case_when(
+        pc.make_struct(
+            pc.equal(pc.utf8_trim_whitespace(texts), ""),
+            pc.equal(words, 0),
+            pc.less(words, min_words),
+            pc.less(ratio, min_arabic),
+        ),
+        pa.scalar("empty"),
+        pa.scalar("no_arabic"),
+        pa.scalar("too_short"),
+        pa.scalar("not_arabic"),
+        pa.scalar(None, pa.string()),
+    )
+    given = batch.column("split").to_pylist()
+    split = [own or made for own, made in zip(given, splits(hashes, batch.column("author")), strict=True)]
+    added = {
+        "text": texts,
+        "clean": clean,
+        "n_words": words.cast(pa.int32()),
+        "arabic_ratio": ratio,
+        "text_hash": pa.array(hashes, pa.string()),
+        "split": pa.array(split, pa.string()),
+        "profile_hash": pa.array(np.full(len(texts), profile.hash, dtype=object), pa.string()),
+        "reason": reason,
+    }
+    kept = {name: batch.column(name) for name in batch.schema.names if name not in added}
+    return pa.RecordBatch.from_pydict(kept | added)

@@ -1,0 +1,155 @@
+"""The cleaning rules: each one named, over whole Arrow columns of text, and RULES, their order.
+
+One definition serves tables and, as a column of one, single strings. Patterns are RE2's. What stands for
+something removed is one private-use character until the end (MARKERS), so that no later rule can
+harm it; `first` frees the texts from such characters of their own.
+"""
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from adc.cleaning.patterns import (
+    ADDRESS,
+    ANY_ELONGATION,
+    ARABIC_DIGITS,
+    EMOJI_SEQUENCE,
+    HANDLE,
+    INVISIBLE,
+    LINE_BREAKS,
+    LINK,
+    NUMBER,
+    PUNCTUATION,
+    STRAY_JOINER,
+    TAG,
+    TASHKEEL,
+)
+
+# Texts in, texts out: pyarrow string arrays of one length.
+Step = Callable[[pa.Array], pa.Array]
+
+# Marker tokens by the private-use character that stands for them while rules run.
+MARKERS = {
+    "\ue000": "<url>",
+    "\ue001": "<user>",
+    "\ue002": "<email>",
+    "\ue003": "<nl>",
+    "\ue004": "<num>",
+    "\ue005": "<emoji>",
+}
+URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK = MARKERS
+
+# Doubles are spelling; a run of three or more is feeling.
+ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A step of cleaning: its name, its choices (the first is what `on` means) and what each does."""
+
+    name: str
+    meaning: str
+    choices: dict[str, Step]
+
+
+def replaced(pattern: str, by: str) -> Step:
+    """A step that replaces every match."""
+    return lambda texts: pc.replace_substring_regex(texts, pattern, by)
+
+
+def chained(*steps: Step) -> Step:
+    """Steps one after the other."""
+
+    def run(texts: pa.Array) -> pa.Array:
+        for step in steps:
+            texts = step(texts)
+        return texts
+
+    return run
+
+
+def where(pattern: str, change: Callable[[str], str]) -> Step:
+    """A step in Python for the few texts that match, where RE2 cannot say it."""
+
+    def run(texts: pa.Array) -> pa.Array:
+        hits = pc.match_substring_regex(texts, pattern)
+        if not pc.any(hits).as_py():
+            return texts
+        changed = [change(text) for text in texts.filter(hits).to_pylist()]
+        return pc.replace_with_mask(texts, hits, pa.array(changed, pa.string()))
+
+    return run
+
+
+def marked(pattern: str, marker: str) -> dict[str, Step]:
+    """The choices of a rule that takes something out: a marker token in its place, or nothing."""
+    return {"marker": replaced(pattern, f" {marker} "), "drop": replaced(pattern, " ")}
+
+
+def _unescaped(text: str) -> str:
+    # To a fixed point: texts that went through two programs hold &amp;lt; .
+    while (once := html.unescape(text)) != text:
+        text = once
+    return text
+
+
+def _without_surprises(text: str) -> str:
+    return re.sub("[\ud800-\udfff\ue000-\ue00f]", "\ufffd", _unescaped(text))
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("html", "HTML entities, to a fixed point, and tags",
+         {"on": chained(where("&", _without_surprises), replaced(TAG, " "))}),
+    Rule("line_breaks", "line and paragraph breaks", {
+        "marker": replaced(rf"\s*{LINE_BREAKS}\s*", f" {LINE_BREAK_MARK} "),
+        "drop": replaced(LINE_BREAKS, " "),
+    }),
+    Rule("unicode", "NFKC: presentation forms and ligatures to letters, full-width forms to plain ones",
+         {"on": lambda texts: pc.utf8_normalize(texts, "NFKC")}),
+    Rule("invisible", "zero-width, direction and control characters; the joiner stays only within emoji",
+         {"on": chained(replaced(INVISIBLE, ""), replaced(STRAY_JOINER, r"\1"))}),
+    Rule("retweet", "the RT @user: that opens an old-style retweet",
+         {"on": replaced(rf"^\s*RT\s+{HANDLE}\s*:?\s*", "")}),
+    Rule("urls", "links", marked(LINK, URL_MARK)),
+    Rule("emails", "e-mail addresses", marked(ADDRESS, EMAIL_MARK)),
+    Rule("mentions", "user handles", marked(HANDLE, USER_MARK)),
+    Rule("hashtags", "the words of a hashtag, without # and _",
+         {"on": chained(replaced("#", " "), replaced("_+", " "))}),
+    Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", {"on": replaced(TASHKEEL, "")}),
+    Rule("tatweel", "the stretching character ـ", {"on": replaced("\u0640+", "")}),
+    Rule("alef", "أ إ آ ٱ to ا", {"on": replaced("[أإآٱ]", "ا")}),
+    Rule("alef_maksura", "ى to ي", {"on": replaced("ى", "ي")}),
+    Rule("teh_marbuta", "ة to ه", {"on": replaced("ة", "ه")}),
+    Rule("hamza", "ؤ to و, ئ to ي, ء to nothing",
+         {"on": chained(replaced("ؤ", "و"), replaced("ئ", "ي"), replaced("ء", ""))}),
+    Rule("digits", "Arabic-Indic and Persian digits to 0-9",
+         {"on": chained(*(replaced(digit, str(value)) for value, digit in enumerate(ARABIC_DIGITS)))}),
+    Rule("emoji", "emoji: each a token of its own, or one marker, or nothing; sequences stay whole",
+         {"keep": replaced(f"({EMOJI_SEQUENCE})", r" \1 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
+    Rule("numbers", "numbers", marked(NUMBER, NUMBER_MARK)),
+    Rule("latin", "Latin letters to lower case", {"on": pc.utf8_lower, "drop": replaced(r"\p{Latin}+", " ")}),
+    Rule("elongation", "a letter three times or more, to two or to one", {
+        "two": where(ANY_ELONGATION, lambda text: ELONGATED.sub(r"\1\1", text)),
+        "one": where(ANY_ELONGATION, lambda text: ELONGATED.sub(r"\1", text)),
+    }),
+    Rule("punctuation", "punctuation: each mark a token of its own, or nothing",
+         {"space": replaced(f"({PUNCTUATION})", r" \1 "), "drop": replaced(r"[\pP\pS]+", " ")}),
+    Rule("white_space", "runs of white space to one space, none at the ends",
+         {"on": chained(replaced(r"[\s\pZ]+", " "), pc.utf8_trim_whitespace)}),
+)  # fmt: skip
+
+
+def first(texts: pa.Array) -> pa.Array:
+    """Texts without private-use characters of their own, which rules would take for markers."""
+    return pc.replace_substring_regex(texts, r"[\x{E000}-\x{E00F}]", "\ufffd")
+
+
+def last(texts: pa.Array) -> pa.Array:
+    """Marker tokens in place of the characters that stood for them."""
+    for character, token in MARKERS.items():
+        texts = pc.replace_substring(texts, character, token)
+    return texts

@@ -1,0 +1,134 @@
+"""The clean stage: raw tweets, or any archive, to `clean_tweets`, and what is unusable to `quarantine`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from adc.archives import archive_rows, read_archive
+from adc.cleaning.profiles import load_profile
+from adc.cleaning.rows import clean_rows
+from adc.errors import UsageError
+from adc.job import Job
+from adc.lake import latest_changes
+from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+from adc.waves import Waves
+
+ROWS_DDL = (
+    "id STRING, source STRING, dialect STRING, author STRING, created_at TIMESTAMP, weight DOUBLE, "
+    "text STRING, clean STRING, n_words INT, arabic_ratio DOUBLE, text_hash STRING, split STRING, "
+    "profile_hash STRING, reason STRING"
+)
+
+
+def clean(job: Job, path: str | None = None, full: bool = False) -> None:
+    """Cleans what is new or changed in `raw_tweets` since the last run, or all of the archive at `path`.
+
+    `full` cleans all of `raw_tweets` again. Raises UsageError for input or a profile that is wrong.
+    """
+    profile = load_profile(job.settings.clean.profile)
+    job.count(input=0, duplicate=0, clean=0, quarantined=0)
+    waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
+    if path:
+        rows = archive_rows(read_archive(job.lake.spark, path, job.settings.input), path, job.settings.input)
+        if job.dry_run:
+            job.say(f"dry run: {rows.count():,} rows of {path} would be cleaned")
+            return
+        waves.run([rows])
+    else:
+        if not job.lake.exists(RAW_TWEETS):
+            raise UsageError(
+                f"there is no table {job.lake.where(RAW_TWEETS)} yet: run scrape first, or give --input"
+            )
+        if job.dry_run:
+            job.say(
+                f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
+            )
+            return
+        job.lake.ensure(CLEAN_TWEETS)
+        checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, profile.hash)
+        if full:
+            job.lake.files.delete(checkpoint)
+        if not job.lake.files.exists(checkpoint):
+            job.say("a full pass: no earlier run with these tables and this profile is known")
+        waves.stream(job.lake.changes(RAW_TWEETS), checkpoint)
+    job.wrote(CLEAN_TWEETS, QUARANTINE)
+    for table in (CLEAN_TWEETS, QUARANTINE):
+        job.lake.ensure(table)
+        job.lake.compact(table)
+
+
+FOUND = "status = 'found'"
+
+
+def found_tweets(feed: DataFrame) -> DataFrame:
+    """The newest state of found tweets in a wave of raw_tweets' change feed, as rows to clean."""
+    return (
+        latest_changes(feed, "id")
+        .where(FOUND)
+        .select(
+            "id",
+            F.lit("scrape").alias("source"),
+            "text",
+            "dialect",
+            F.lit(None).cast("string").alias("author"),
+            F.lit(None).cast("timestamp").alias("created_at"),
+            F.lit(None).cast("string").alias("split"),
+            F.lit(1.0).alias("weight"),
+        )
+    )
+
+
+def cleaned(job: Job, rows: DataFrame) -> DataFrame:
+    """Rows to clean, or a wave of the change feed, with what cleaning makes of them."""
+    if "_change_type" in rows.columns:
+        rows = found_tweets(rows)
+    profile = load_profile(job.settings.clean.profile)
+    min_words, min_arabic = job.settings.clean.min_words, job.settings.clean.min_arabic
+    columns = [column.split()[0] for column in ROWS_DDL.split(", ")]
+
+    def clean_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield clean_rows(batch, profile, min_words, min_arabic).select(columns)
+
+    return rows.mapInArrow(clean_partition, ROWS_DDL)
+
+
+def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
+    """MERGEs a wave: usable rows to clean_tweets, the others to quarantine, and none to both."""
+    first = Window.partitionBy("id").orderBy("text_hash", "text", F.coalesce("dialect", F.lit("")))
+    rows = staged.withColumn("place", F.row_number().over(first)).where("place = 1").drop("place").cache()
+    by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
+    total = staged.count()
+    usable = by_reason.pop(None, 0)
+    job.lake.merge(
+        CLEAN_TWEETS,
+        rows,
+        delete_if="new.reason IS NOT NULL",
+        insert_if="new.reason IS NULL",
+        bounded_by="id",
+    )
+    refused = rows.select(
+        F.lit(job.stage).alias("stage"),
+        F.col("id").alias("row_key"),
+        "reason",
+        F.to_json(F.struct("id", "source", "text", "dialect")).alias("payload"),
+        F.lit(job.run_id).alias("run_id"),
+        F.lit(job.started_at).alias("at"),
+    )
+    job.lake.merge(
+        QUARANTINE,
+        refused,
+        delete_if="new.reason IS NULL",
+        update_if="NOT (old.reason <=> new.reason AND old.payload <=> new.payload)",
+        insert_if="new.reason IS NOT NULL",
+        bounded_by="row_key",
+    )
+    rows.unpersist()
+    return {
+        "input": total,
+        "duplicate": total - usable - sum(by_reason.values()),
+        "clean": usable,
+        "quarantined": sum(by_reason.values()),
+    } | {f"quarantined.{reason}": number for reason, number in sorted(by_reason.items())}
