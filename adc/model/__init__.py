@@ -1,0 +1,1 @@
+"""Encoder, network, bundle and predictor. Knows no Spark; only `network` needs TensorFlow."""

@@ -1,0 +1,160 @@
+"""A trained model as one folder: plain arrays, encoder, labels, cleaning profile, calibration, metrics.
+
+It loads with no pickle, no Spark and no TensorFlow. A folder that does not match its own checksum or
+this format is refused by name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adc.cleaning.profiles import Profile, profile_of
+from adc.errors import UsageError
+from adc.model.encoder import Encoder
+
+FORMAT = 1
+MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The network's shape: `vocabulary` counts the rows of the embedding table, `classes` the labels."""
+
+    cell: str
+    units: int
+    embedding: int
+    vocabulary: int
+    classes: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything that scoring needs, and how it was made.
+
+    temperature: calibrates the logits. metrics: figures by split. history: a row an epoch.
+    made: what it was made from and with: settings, data and code versions.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    encoder: Encoder
+    network: NetworkSpec
+    weights: Mapping[str, np.ndarray]
+    profile: Profile
+    temperature: float = 1.0
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, float], ...] = ()
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def checksum(self) -> str:
+        """64 hex digits over all that the bundle holds."""
+        digest = hashlib.sha256(json.dumps(self._manifest(), sort_keys=True).encode())
+        digest.update("\n".join(self.encoder.vocabulary).encode())
+        for name in sorted(self.weights):
+            array = np.ascontiguousarray(self.weights[name])
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def model(self) -> str:
+        """The name under which predictions are kept: name@checksum."""
+        return f"{self.name}@{self.checksum[:8]}"
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "labels": list(self.labels),
+            "max_tokens": self.encoder.max_tokens,
+            "network": asdict(self.network),
+            "profile": {"name": self.profile.name, "switches": dict(self.profile.switches)},
+            "temperature": self.temperature,
+            "metrics": self.metrics,
+            "history": [dict(row) for row in self.history],
+            "made": self.made,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Writes the bundle's files to a folder, made if it is not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / VOCABULARY).write_text("\n".join(self.encoder.vocabulary), encoding="utf-8", newline="\n")
+        np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **self.weights)
+        (folder / CARD).write_text(model_card(self), encoding="utf-8")
+        manifest = {"checksum": self.checksum} | self._manifest()
+        (folder / MANIFEST).write_text(
+            json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Reads a bundle; raises UsageError naming the folder and what is wrong with it."""
+    place = Path(folder)
+    try:
+        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        if manifest.get("format") != FORMAT:
+            raise UsageError(
+                f"bundle {place} has format {manifest.get('format')}; this adc reads format {FORMAT}"
+            )
+        vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
+        with np.load(place / WEIGHTS, allow_pickle=False) as stored:
+            weights = {name: stored[name] for name in stored.files}
+        bundle = Bundle(
+            name=manifest["name"],
+            labels=tuple(manifest["labels"]),
+            encoder=Encoder(tuple(vocabulary.split("\n")) if vocabulary else (), manifest["max_tokens"]),
+            network=NetworkSpec(**manifest["network"]),
+            weights=weights,
+            profile=profile_of(manifest["profile"]["name"], manifest["profile"]["switches"]),
+            temperature=manifest["temperature"],
+            metrics=manifest["metrics"],
+            history=tuple(manifest["history"]),
+            made=manifest["made"],
+        )
+    except FileNotFoundError as error:
+        raise UsageError(f"{place} is not a bundle: it has no {Path(error.filename).name}") from None
+    except UsageError:
+        raise
+    except Exception as error:
+        # A torn file shows itself in many ways (zip, JSON, UTF-8, missing keys): one answer for all.
+        raise UsageError(f"bundle {place} is damaged: {type(error).__name__}: {error}") from None
+    if bundle.checksum != manifest["checksum"]:
+        raise UsageError(f"bundle {place} does not match its own checksum: it was changed after it was made")
+    return bundle
+
+
+def model_card(bundle: Bundle) -> str:
+    """What a person should know of the bundle before using it, as Markdown."""
+    figures = [
+        f"| {split} | {values['rows']:,} | {100 * values['accuracy']:.1f} | {100 * values['macro_f1']:.1f} |"
+        for split, values in bundle.metrics.items()
+    ]
+    return "\n".join(
+        [
+            f"# {bundle.name}",
+            "",
+            f"Says which of {len(bundle.labels)} dialects an Arabic tweet is written in: "
+            f"{', '.join(bundle.labels)}.",
+            "",
+            f"Bidirectional {bundle.network.cell.upper()}, {bundle.network.units} units each way, on "
+            f"vectors of {len(bundle.encoder.vocabulary):,} words; cleaning profile `{bundle.profile.name}`; "
+            f"checksum {bundle.checksum}.",
+            "",
+            "| split | tweets | accuracy % | macro-F1 % |",
+            "|---|---|---|---|",
+            *figures,
+            "",
+            "Dialects of neighbouring countries overlap, and many tweets carry no mark of any: read the",
+            "probabilities and `plausible`, not the first guess alone. It must not be used to decide where a",
+            "person comes from.",
+            "",
+        ]
+    )

@@ -1,0 +1,34 @@
+"""Bundles on the lake's file system: stored whole or not at all, and fetched to be loaded."""
+
+import tempfile
+from pathlib import Path
+from urllib.parse import urlparse
+
+from adc.errors import UsageError
+from adc.files import Files
+from adc.model.bundle import Bundle, load_bundle
+
+
+def store_bundle(files: Files, bundle: Bundle, target: str) -> None:
+    """Writes a bundle to a folder or URI."""
+    with tempfile.TemporaryDirectory(prefix="adc-bundle-") as folder:
+        local = Path(folder) / bundle.name
+        bundle.save(local)
+        files.upload(local, target)
+
+
+def fetch_bundle(files: Files, place: str, folder: Path) -> Path:
+    """The bundle at a path or URI as a local folder: its own, or a copy under `folder`."""
+    uri = urlparse(files.qualified(place))
+    if uri.scheme == "file":
+        return Path(uri.path)
+    if not files.exists(place):
+        raise UsageError(f"bundle {place} does not exist")
+    files.download(place, folder / "bundle")
+    return folder / "bundle"
+
+
+def open_bundle(files: Files, place: str) -> Bundle:
+    """The bundle at a path or URI, checked."""
+    with tempfile.TemporaryDirectory(prefix="adc-bundle-") as folder:
+        return load_bundle(fetch_bundle(files, place, Path(folder)))

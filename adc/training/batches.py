@@ -1,0 +1,89 @@
+"""The plan that all ranks share: which examples make which global batch, and a rank's slice of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyarrow import fs
+
+from adc.model.encoder import padded
+
+# Batches are cut from pools of so many, sorted by length, so that little padding is computed.
+POOL_BATCHES = 64
+# Lengths are rounded up to this, so that few shapes are compiled.
+LENGTH_STEP = 8
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split in memory: flat token ids with offsets (N + 1), labels (N,) and weights (N,)."""
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example, (N,)."""
+        result: np.ndarray = np.diff(self.offsets)
+        return result
+
+    def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens (B, T), labels (B,) and weights (B,); no rows make one of padding with weight 0.
+
+        A rank without a share of the last batch still takes part in its step.
+        """
+        if not len(rows):
+            return np.ones((1, LENGTH_STEP), np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)
+        sequences = [self.tokens[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        longest = max(len(sequence) for sequence in sequences)
+        width = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        return padded(sequences, width), self.labels[rows], self.weights[rows]
+
+
+def read_examples(uri: str, split: str) -> Examples:
+    """One split from the shards at a URI, always in the same order."""
+    # Hadoop writes file:/home, Arrow reads file:///home.
+    if uri.startswith("file:/") and not uri.startswith("file://"):
+        uri = "file://" + uri.removeprefix("file:")
+    system, path = fs.FileSystem.from_uri(uri)
+    names = sorted(
+        info.path for info in system.get_file_info(fs.FileSelector(path)) if info.path.endswith(".parquet")
+    )
+    table = ds.dataset(names, filesystem=system, format="parquet").to_table(filter=pc.field("split") == split)
+    tokens = table.column("tokens").combine_chunks()
+    if isinstance(tokens, pa.ChunkedArray):
+        tokens = pa.concat_arrays(tokens.chunks)
+    lengths = pc.list_value_length(tokens).to_numpy(zero_copy_only=False)
+    return Examples(
+        tokens.flatten().to_numpy(zero_copy_only=False).astype(np.int32),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        table.column("label").to_numpy().astype(np.int32),
+        table.column("weight").to_numpy().astype(np.float32),
+    )
+
+
+def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The global batches of an epoch, rows by number: every row once, like lengths together, order drawn."""
+    draw = np.random.default_rng([seed, epoch])
+    rows = draw.permutation(len(lengths))
+    pool = POOL_BATCHES * batch_size
+    batches: list[np.ndarray] = []
+    for start in range(0, len(rows), pool):
+        part = rows[start : start + pool]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches.extend(part[cut : cut + batch_size] for cut in range(0, len(part), batch_size))
+    return [batches[place] for place in draw.permutation(len(batches))]
+
+
+def in_order(count: int, batch_size: int) -> Iterator[np.ndarray]:
+    """Rows 0 … count - 1 in batches."""
+    for start in range(0, count, batch_size):
+        yield np.arange(start, min(count, start + batch_size))

@@ -1,0 +1,222 @@
+"""What one Horovod rank does: its slice of every global batch, gradients summed over all ranks.
+
+Keras' own `fit` with Horovod lets the ranks drift apart silently (Keras 3), so the step is our own, and
+after every epoch all ranks prove that they hold the same weights.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adc.evaluation.metrics import score
+from adc.model.bundle import NetworkSpec
+from adc.model.forward import softmax
+from adc.training.batches import Examples, epoch_batches, in_order, read_examples
+
+PROGRESS_MARK = "adc-progress "
+PROGRESS_SECONDS = 2.0
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a rank needs to know; the same on every rank."""
+
+    shards: str
+    labels: tuple[str, ...]
+    network: NetworkSpec
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    warmup_steps: int
+    threads: int
+    seed: int
+
+
+def train_rank(plan: Plan) -> dict[str, Any] | None:
+    """Trains; rank 0 returns weights, history, temperature and metrics by split, the others None.
+
+    Raises RuntimeError when the loss is no number, or when ranks no longer hold the same weights.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    hvd.init()
+    tf.config.threading.set_intra_op_parallelism_threads(plan.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    # Another seed a rank: dropout is to differ, and the weights are rank 0's.
+    tf.keras.utils.set_random_seed(plan.seed + hvd.rank())
+    train, val, test = (read_examples(plan.shards, split) for split in ("train", "val", "test"))
+    return Rank(plan, hvd, tf).run(train, val, test)
+
+
+class Rank:
+    """One rank's network, optimizer and loop."""
+
+    def __init__(self, plan: Plan, hvd: Any, tf: Any) -> None:
+        from adc.model.network import build_network
+
+        self.plan, self.hvd, self.tf = plan, hvd, tf
+        self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank())
+        self.steps_done, self.steps_in_all = 0, 0
+        self.optimizer = tf.keras.optimizers.Adam(1.0)
+        hvd.broadcast_variables([variable.value for variable in self.network.variables], root_rank=0)
+        self.optimizer.build(self.network.trainable_variables)
+        self._compiled = tf.function(
+            self._gradients,
+            input_signature=[
+                tf.TensorSpec((None, None), tf.int32),
+                tf.TensorSpec((None,), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+        )
+        self._logits = tf.function(
+            lambda tokens: self.network(tokens, training=False),
+            input_signature=[tf.TensorSpec((None, None), tf.int32)],
+        )
+
+    def run(self, train: Examples, val: Examples, test: Examples) -> dict[str, Any] | None:
+        """All epochs, then calibration and the figures of every split."""
+        plan = self.plan
+        steps = -(-len(train) // plan.batch_size)
+        self.steps_in_all = steps * plan.epochs
+        history: list[dict[str, float]] = []
+        for epoch in range(1, plan.epochs + 1):
+            started = time.monotonic()
+            loss = self._epoch(train, epoch)
+            self._assert_identical_weights(epoch)
+            row = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - started}
+            if len(val):
+                labels, logits = self._evaluate(val)
+                row |= {f"val_{name}": value for name, value in self._figures(labels, logits).items()}
+            history.append(row)
+            self._tell(
+                epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
+            )
+        return self._result(history, train, val, test)
+
+    def _epoch(self, train: Examples, epoch: int) -> float:
+        """One pass; the mean loss of an example, over all ranks."""
+        plan, total, weight, seen = self.plan, 0.0, 0.0, 0
+        started = told = time.monotonic()
+        batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
+        for number, rows in enumerate(batches, start=1):
+            whole = float(train.weights[rows].sum())
+            loss = self._step(*train.batch(rows[self.hvd.rank() :: self.hvd.size()]), whole)
+            total, weight, seen = total + loss, weight + whole, seen + len(rows)
+            if not np.isfinite(loss):
+                raise RuntimeError(
+                    f"the loss is {loss} at step {number} of epoch {epoch}: "
+                    f"lower train.learning_rate, now {plan.learning_rate}"
+                )
+            if time.monotonic() - told > PROGRESS_SECONDS:
+                told = time.monotonic()
+                rate = seen / (told - started)
+                left = (len(train) * (plan.epochs - epoch + 1) - seen) / rate
+                self._tell(
+                    epoch=epoch, step=number, steps=len(batches), loss=total / weight, rate=rate, left=left
+                )
+        return total / weight
+
+    def _step(self, tokens: np.ndarray, labels: np.ndarray, weights: np.ndarray, whole: float) -> float:
+        """One update from this rank's slice of a batch whose weights sum to `whole`; the batch's loss sum.
+
+        Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
+        however many ranks there are.
+        """
+        loss, gradients = self._compiled(tokens, labels, weights / whole)
+        reduced = self.hvd.grouped_allreduce(
+            [self.tf.convert_to_tensor(gradient) for gradient in gradients] + [loss], op=self.hvd.Sum
+        )
+        self.optimizer.learning_rate = learning_rate(self.steps_done, self.steps_in_all, self.plan)
+        self.optimizer.apply(reduced[:-1], self.network.trainable_variables)
+        self.steps_done += 1
+        return float(reduced[-1]) * whole
+
+    def _gradients(self, tokens: Any, labels: Any, shares: Any) -> tuple[Any, list[Any]]:
+        with self.tf.GradientTape() as tape:
+            logits = self.network(tokens, training=True)
+            losses = self.tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = self.tf.reduce_sum(losses * shares)
+        return loss, tape.gradient(loss, [variable.value for variable in self.network.trainable_variables])
+
+    def _evaluate(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (N,) and logits (N, C) of a split, each rank computing a part, on every rank."""
+        rows = np.argsort(examples.lengths, kind="stable")[self.hvd.rank() :: self.hvd.size()]
+        classes = len(self.plan.labels)
+        labels, logits = [np.zeros(0, np.int32)], [np.zeros((0, classes), np.float32)]
+        for part in in_order(len(rows), EVALUATION_BATCH):
+            tokens, given, _ = examples.batch(rows[part])
+            labels.append(given)
+            logits.append(self._logits(tokens).numpy())
+        gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
+        return gathered[0], gathered[1]
+
+    def _figures(self, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        names = np.array(self.plan.labels, dtype=object)
+        pairs = pd.DataFrame({"label": names[labels], "predicted": names[logits.argmax(axis=1)]})
+        figures = score(pairs.value_counts().rename("n").reset_index(), self.plan.labels)
+        return {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+
+    def _result(
+        self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
+    ) -> dict[str, Any] | None:
+        from adc.model.network import export_weights
+
+        metrics: dict[str, dict[str, float]] = {}
+        temperature = 1.0
+        for split, examples in (("val", val), ("test", test), ("train", train)):
+            if not len(examples):
+                continue
+            labels, logits = self._evaluate(examples)
+            if split == "val":
+                temperature = fit_temperature(logits, labels)
+            metrics[split] = {"rows": len(examples)} | self._figures(labels, logits)
+        if self.hvd.rank() != 0:
+            return None
+        return {
+            "weights": export_weights(self.network),
+            "history": list(history),
+            "temperature": temperature,
+            "metrics": metrics,
+        }
+
+    def _assert_identical_weights(self, epoch: int) -> None:
+        digest = hashlib.sha256()
+        for variable in self.network.trainable_variables:
+            digest.update(np.ascontiguousarray(variable.value.numpy()).tobytes())
+        mine = np.frombuffer(digest.digest(), np.uint8)[None]
+        if len(np.unique(self.hvd.allgather(mine).numpy(), axis=0)) != 1:
+            raise RuntimeError(f"after epoch {epoch} the ranks hold different weights")
+
+    def _tell(self, **facts: Any) -> None:
+        """A line of facts for the driver, which turns it into the progress line."""
+        if self.hvd.rank() == 0:
+            sys.stdout.write(PROGRESS_MARK + json.dumps(facts) + "\n")
+            sys.stdout.flush()
+
+
+def learning_rate(step: int, steps: int, plan: Plan) -> float:
+    """Linear warm-up, then cosine to nothing (Loshchilov and Hutter 2017)."""
+    if step < plan.warmup_steps:
+        return plan.learning_rate * (step + 1) / plan.warmup_steps
+    share = (step - plan.warmup_steps) / max(1, steps - plan.warmup_steps)
+    return float(plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with the least log-loss (Guo et al. 2017), to 2 %."""
+    candidates = np.geomspace(0.25, 4, 141)
+    rows = np.arange(len(labels))
+    losses = [-np.log(softmax(logits, value)[rows, labels] + 1e-12).mean() for value in candidates]
+    return float(candidates[int(np.argmin(losses))])

@@ -1,0 +1,204 @@
+"""The train stage: labelled clean tweets to a model bundle."""
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import version
+from typing import Any
+
+from adc.cleaning import load_profile
+from adc.dialects import DIALECTS
+from adc.errors import RunError, UsageError
+from adc.job import Job
+from adc.lake import labelled_tweets
+from adc.model.bundle import Bundle, NetworkSpec
+from adc.model.encoder import Encoder
+from adc.model.store import open_bundle, store_bundle
+from adc.progress import duration
+from adc.tables import CLEAN_TWEETS
+from adc.training.examples import class_counts, vocabulary, write_shards
+from adc.training.rank import PROGRESS_MARK, Plan, train_rank
+
+
+def train(job: Job, target: str | None = None) -> None:
+    """Trains on `clean_tweets` and leaves a bundle at `target`, by default <lake.root>/models/<train.name>.
+
+    Raises UsageError for data that nothing can be learnt from, for more ranks than task slots, and for a
+    bundle of something else at the target.
+    """
+    lake, settings = job.lake, job.settings
+    if not lake.exists(CLEAN_TWEETS):
+        raise UsageError(f"there is no table {lake.where(CLEAN_TWEETS)} yet: run clean first")
+    slots = lake.spark.sparkContext.defaultParallelism
+    if settings.train.num_proc > slots:
+        raise UsageError(
+            f"train.num_proc={settings.train.num_proc}: Spark has {slots} task slots, a rank needs one each"
+        )
+    place = target or lake.path("models", settings.train.name)
+    made = provenance(job)
+    if lake.files.exists(place):
+        _same_or_refuse(job, place, made)
+        return
+
+    tweets = lake.read(CLEAN_TWEETS)
+    profile = load_profile(settings.clean.profile)
+    if tweets.where(tweets.profile_hash != profile.hash).head(1):
+        raise UsageError(
+            f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
+            f"clean.profile={settings.clean.profile}: run clean with it first"
+        )
+    examples = labelled_tweets(tweets).cache()
+    counts = class_counts(examples, lake.where(CLEAN_TWEETS))
+    by_split = {row["split"]: row["count"] for row in examples.groupBy("split").count().collect()}
+    job.count(**{split: by_split.get(split, 0) for split in ("train", "val", "test")}, dialects=len(counts))
+    if job.dry_run:
+        job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
+        return
+
+    labels = DIALECTS.restricted_to(list(counts)).codes
+    encoder = Encoder(
+        vocabulary(examples, settings.model.vocabulary, settings.model.min_count), settings.model.max_tokens
+    )
+    shards = f"{job.staging}/shards"
+    write_shards(examples, encoder, labels, shards, settings.train.shards)
+    job.say(
+        f"{by_split['train']:,} tweets in {len(labels)} dialects, {encoder.size:,} word vectors, "
+        f"{settings.train.num_proc} ranks"
+    )
+    plan = Plan(
+        shards=shards,
+        labels=labels,
+        network=NetworkSpec(
+            settings.model.cell,
+            settings.model.units,
+            settings.model.embedding,
+            encoder.size,
+            len(labels),
+            settings.model.dropout,
+        ),
+        batch_size=settings.train.batch_size,
+        epochs=settings.train.epochs,
+        learning_rate=settings.train.learning_rate,
+        warmup_steps=settings.train.warmup_steps,
+        threads=int(lake.spark.conf.get("spark.task.cpus", "1") or 1),
+        seed=settings.seed,
+    )
+    result = run_ranks(job, plan)
+    bundle = Bundle(
+        name=settings.train.name,
+        labels=labels,
+        encoder=encoder,
+        network=plan.network,
+        weights=result["weights"],
+        profile=profile,
+        temperature=result["temperature"],
+        metrics=result["metrics"],
+        history=tuple(result["history"]),
+        made=made,
+    )
+    store_bundle(lake.files, bundle, place)
+    job.outputs["bundle"] = place
+    for split, figures in bundle.metrics.items():
+        job.say(
+            f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
+        )
+
+
+def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
+    """Runs the plan on Horovod's ranks and returns what rank 0 made of it."""
+    # Read by TensorFlow when it is first imported, which importing Horovod does.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import horovod.spark
+
+    forwarded = RankOutput(job.stage, plan.epochs)
+    try:
+        results: list[dict[str, Any] | None] = horovod.spark.run(
+            train_rank,
+            args=(plan,),
+            num_proc=job.settings.train.num_proc,
+            start_timeout=job.settings.train.start_timeout,
+            # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
+            env={"HOROVOD_CYCLE_TIME": "5", "TF_CPP_MIN_LOG_LEVEL": "2"},
+            stdout=forwarded,
+            stderr=forwarded,
+            verbose=0,
+        )
+    except (RuntimeError, TimeoutError) as error:
+        reason = forwarded.last_error() or str(error).splitlines()[0]
+        raise RunError(f"training failed: {reason}") from error
+    result = next((result for result in results if result), None)
+    if result is None:
+        raise RunError("training failed: rank 0 returned nothing")
+    return result
+
+
+class RankOutput:
+    """Takes what the ranks print: facts become the progress line, all else is kept to explain a failure."""
+
+    def __init__(self, stage: str, epochs: int) -> None:
+        self._stage, self._epochs = stage, epochs
+        self._rest: list[str] = []
+        self._partial = ""
+
+    def write(self, text: str) -> int:
+        """Called by Horovod with pieces of the ranks' output."""
+        *lines, self._partial = (self._partial + text).split("\n")
+        for line in lines:
+            before, mark, facts = line.partition(PROGRESS_MARK)
+            if mark:
+                print(f"{self._stage}: {self._told(json.loads(facts))}", file=sys.stderr, flush=True)
+            else:
+                self._rest = [*self._rest[-200:], before]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _told(self, facts: dict[str, Any]) -> str:
+        epoch = f"epoch {facts['epoch']} of {self._epochs}"
+        if not facts.get("done"):
+            return (
+                f"{epoch}, step {facts['step']:,} of {facts['steps']:,}, loss {facts['loss']:.3f}, "
+                f"{facts['rate']:,.0f} examples/s, {duration(facts['left'])} left"
+            )
+        figures = "".join(
+            f", {name.replace('_', ' ')} {100 * facts[name]:.1f} %"
+            for name in ("val_accuracy", "val_macro_f1")
+            if name in facts
+        )
+        return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}"
+
+    def last_error(self) -> str | None:
+        """The last line of a rank's traceback, if there was one."""
+        errors = [line for line in self._rest if "Error: " in line]
+        return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
+
+
+def provenance(job: Job) -> dict[str, Any]:
+    """What a bundle is made from and with: equal for two runs that would make the same bundle."""
+    settings = job.settings.masked()
+    relevant = {
+        key: value
+        for key, value in settings.items()
+        if key.split(".")[0] in ("seed", "clean", "model", "train")
+    }
+    data = {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)}
+    content = json.dumps([relevant, data, version("adc")], sort_keys=True)
+    return {
+        "settings": relevant,
+        "data": data,
+        "version": version("adc"),
+        "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
+    }
+
+
+def _same_or_refuse(job: Job, place: str, made: dict[str, Any]) -> None:
+    there = open_bundle(job.lake.files, place)
+    if there.made.get("fingerprint") != made["fingerprint"]:
+        raise UsageError(
+            f"{place} already holds another bundle, {there.model}, of other settings or data: "
+            "give another --bundle or train.name, or remove it"
+        )
+    job.say(f"nothing to do: {place} holds this very bundle, {there.model}")
+    job.outputs["bundle"] = place
