@@ -1,0 +1,1 @@
+"""Evaluation: what the models know, compared with labels, and shown."""

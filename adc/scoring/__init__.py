@@ -1,0 +1,1 @@
+"""The score stage: whole archives to predictions."""

@@ -1,0 +1,117 @@
+"""The score stage: clean tweets, or any archive, to `predictions`, keyed by tweet and model."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from adc.archives import archive_rows, read_archive
+from adc.errors import UsageError
+from adc.job import Job
+from adc.lake import latest_changes
+from adc.model.bundle import Bundle
+from adc.model.store import open_bundle
+from adc.scoring.predict import with_predictions
+from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from adc.waves import Waves
+
+
+def score(job: Job, path: str | None = None, bundle_path: str | None = None, replace: bool = False) -> None:
+    """Scores what is new or changed in `clean_tweets` since this model's last run, or the archive at `path`.
+
+    `replace` scores again what this model has scored before. Raises UsageError for a bundle or input
+    that is missing or wrong.
+    """
+    lake = job.lake
+    bundle = chosen_bundle(job, bundle_path)
+    job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
+    job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
+    waves = Waves(
+        job,
+        lambda rows: scored(job, bundle, rows),
+        lambda staged: commit_scored(job, staged),
+    )
+    if path:
+        rows = archive_rows(read_archive(lake.spark, path, job.settings.input), path, job.settings.input)
+        if job.dry_run:
+            job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
+            return
+        waves.run([rows if replace else unscored(job, bundle, rows)])
+    else:
+        if not lake.exists(CLEAN_TWEETS):
+            raise UsageError(
+                f"there is no table {lake.where(CLEAN_TWEETS)} yet: run clean first, or give --input"
+            )
+        if job.dry_run:
+            job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
+            return
+        lake.ensure(PREDICTIONS)
+        checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, bundle.model)
+        if replace:
+            lake.files.delete(checkpoint)
+        if not lake.files.exists(checkpoint):
+            job.say("a full pass: no earlier run of this model over these tables is known")
+        waves.stream(lake.changes(CLEAN_TWEETS), checkpoint)
+    job.wrote(PREDICTIONS)
+    lake.ensure(PREDICTIONS)
+    lake.compact(PREDICTIONS)
+
+
+def chosen_bundle(job: Job, given: str | None) -> Bundle:
+    """The bundle named on the command line, else score.bundle."""
+    place = given or job.settings.score.bundle
+    if place is None:
+        raise UsageError(
+            "no bundle to score with: give --bundle DIR or score.bundle (the train job makes one)"
+        )
+    return open_bundle(job.lake.files, place)
+
+
+def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
+    """Marks as `skipped` the rows that this model has scored before."""
+    known = (
+        job.lake.read(PREDICTIONS)
+        .where(F.col("model") == bundle.model)
+        .select("id", F.lit(True).alias("skipped"))
+    )
+    return rows.join(known, "id", "left")
+
+
+def scored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
+    """Rows of an archive, or a wave of clean_tweets' change feed, with their predictions."""
+    if "_change_type" in rows.columns:
+        rows = latest_changes(rows, "id")
+    if "skipped" not in rows.columns:
+        rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
+    once = rows.groupBy("id").agg(
+        # Of rows with one id the first text: the same on every run.
+        F.min_by(
+            F.struct(*(name for name in rows.columns if name != "id")), F.struct("text", "source")
+        ).alias("row"),
+        F.count("*").alias("occurrences"),
+    )
+    distinct = once.select("id", "row.*", "occurrences")
+    fresh = with_predictions(distinct.where("skipped IS NULL"), bundle, job.settings.score)
+    columns = [*(name for name in PREDICTIONS.columns if name != "scored_at"), "skipped", "occurrences"]
+    held = distinct.where("skipped IS NOT NULL")
+    return fresh.unionByName(held, allowMissingColumns=True).select(*columns)
+
+
+def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
+    """MERGEs a wave's predictions by (id, model) and counts them."""
+    figures = staged.agg(
+        F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
+        F.count_if(F.expr("skipped IS NULL AND note IS NULL")).alias("scored"),
+        F.count_if(F.expr("skipped IS NULL AND note IS NOT NULL")).alias("noted"),
+        F.coalesce(F.sum(F.col("occurrences") - 1), F.lit(0)).alias("duplicate"),
+        F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
+    ).first()
+    fresh = staged.where("skipped IS NULL").drop("skipped", "occurrences")
+    columns = [name for name in PREDICTIONS.columns if name not in (*PREDICTIONS.key, "scored_at")]
+    job.lake.merge(
+        PREDICTIONS,
+        fresh.withColumn("scored_at", F.lit(job.started_at)),
+        update_if=" OR ".join(f"NOT (old.{name} <=> new.{name})" for name in columns),
+        bounded_by="id",
+    )
+    return figures.asDict() if figures else {}
