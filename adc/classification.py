@@ -1,0 +1,52 @@
+"""Classification of a handful of texts, without Spark or TensorFlow."""
+
+import datetime
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from adc.errors import UsageError
+from adc.model.bundle import Bundle, load_bundle
+from adc.model.predictor import Predictor
+from adc.settings import ScoreSettings, load_settings
+
+
+def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) -> pd.DataFrame:
+    """The columns of the table `predictions`, one row a text, in the order given.
+
+    `bundle` is a loaded bundle or its folder; without it, the setting score.bundle. Confidences are
+    calibrated probabilities, 0 to 1; the ids are those of an archive without ids, sha256:….
+    Raises UsageError when there is no bundle.
+    """
+    settings = load_settings().score
+    predictor = _predictor(
+        bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle), settings
+    )
+    whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+    predicted = predictor.predict(predictor.clean(pa.array(whole, pa.string())).to_pylist())
+    hashed = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in whole]
+    predicted.insert(0, "id", [f"sha256:{digits}" for digits in hashed])
+    predicted.insert(1, "source", "classify")
+    predicted.insert(2, "created_at", pd.Series(pd.NaT, index=predicted.index))
+    predicted["model"] = predictor.bundle.model
+    predicted["scored_at"] = pd.Timestamp(datetime.datetime.now(datetime.UTC))
+    return predicted
+
+
+def _predictor(bundle: Bundle, settings: ScoreSettings) -> Predictor:
+    return Predictor(
+        bundle, settings.abstain_below, settings.plausible_mass, settings.top_k, settings.batch_size
+    )
+
+
+@lru_cache(maxsize=4)
+def _stored(place: str | Path | None) -> Bundle:
+    if place is None:
+        raise UsageError(
+            "no bundle to classify with: give one, or set ADC_SCORE__BUNDLE (the train job makes one)"
+        )
+    return load_bundle(place)

@@ -1,0 +1,158 @@
+"""The command adc: what needs neither Spark nor TensorFlow."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from adc.errors import AdcError
+
+LINES_AT_ONCE = 1000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand and returns its exit status: 0, or 2 for wrong usage or input."""
+    parser = argparse.ArgumentParser(prog="adc", description="Arabic dialect classification.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_classify(commands)
+    _add_clean(commands)
+    _add_lookup_server(commands)
+    _add_sample_corpus(commands)
+    settings = commands.add_parser("settings", help="list every setting with its default and meaning")
+    settings.set_defaults(run=_settings)
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except AdcError as error:
+        print(f"adc: {error}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; nothing more may be written at exit.
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
+    """The texts given as arguments, else the lines of standard input, in lists."""
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    lines = iter(args.text or (line.rstrip("\r\n") for line in sys.stdin))
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        yield some
+
+
+def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("classify", help="say the dialect of texts, or of lines on standard input")
+    parser.add_argument("text", nargs="*", help="a text; none: lines of standard input")
+    parser.add_argument("--bundle", metavar="DIR", help="the model (default: score.bundle)")
+    parser.add_argument("--json", action="store_true", help="JSON lines with all columns of `predictions`")
+    parser.set_defaults(run=_classify)
+
+
+def _classify(args: argparse.Namespace) -> None:
+    from adc.classification import classify
+
+    for texts in _lines(args):
+        found = classify(texts, args.bundle)
+        if args.json:
+            print(found.to_json(orient="records", lines=True, force_ascii=False, date_format="iso"), end="")
+            continue
+        for row in found.to_dict(orient="records"):
+            likely = ", ".join(f"{one['dialect']} {one['probability']:.2f}" for one in row["top_k"] or ())
+            region = f"{row['region']} {row['region_confidence']:.2f}" if row["region"] else ""
+            print(row["dialect"] or row["note"], region, likely, sep="\t")
+
+
+def _add_clean(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("clean", help="clean texts, or lines of standard input")
+    parser.add_argument("text", nargs="*", help="a text; none: lines of standard input")
+    parser.add_argument("--profile", default="light", help="light, model, or a YAML file (default: light)")
+    parser.set_defaults(run=_clean)
+
+
+def _clean(args: argparse.Namespace) -> None:
+    import pyarrow as pa
+
+    from adc.cleaning import clean_array, load_profile
+
+    profile = load_profile(args.profile)
+    for texts in _lines(args):
+        # Arguments may hold bytes that are no UTF-8, as surrogates.
+        whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        print(*clean_array(pa.array(whole, pa.string()), profile).to_pylist(), sep="\n")
+
+
+def _add_lookup_server(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "lookup-server", help="serve a corpus over the look-up API, to rehearse a scrape"
+    )
+    parser.add_argument(
+        "--corpus", required=True, metavar="FILE", help="CSV, Parquet or JSON lines with id and text"
+    )
+    parser.add_argument("--id", default="id", metavar="COLUMN", help="column of the ids (default: id)")
+    parser.add_argument(
+        "--text", default="text", metavar="COLUMN", help="column of the texts (default: text)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8077, help="port; 0 takes a free one (default: 8077)")
+    parser.add_argument("--latency", type=float, default=0, metavar="S", help="seconds before every answer")
+    parser.add_argument(
+        "--rate-limit", type=float, default=0, metavar="N", help="requests a second; more get 429"
+    )
+    for fault, meaning in (
+        ("error", "an error status or a body that is not the API's"),
+        ("cut", "a body that breaks off"),
+        ("reset", "a reset connection"),
+        ("drip", "a body that comes slowly"),
+    ):
+        parser.add_argument(
+            f"--{fault}-rate",
+            type=float,
+            default=0,
+            metavar="P",
+            help=f"share of requests that get {meaning}",
+        )
+    parser.add_argument(
+        "--drip-seconds", type=float, default=5, metavar="S", help="how long a slow body takes"
+    )
+    parser.add_argument("--token", help="the bearer token to ask for")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of faults")
+    parser.set_defaults(run=_lookup_server)
+
+
+def _lookup_server(args: argparse.Namespace) -> None:
+    from dataclasses import fields
+
+    from adc.scraping.server import Behaviour, LookupServer, load_corpus
+
+    behaviour = Behaviour(**{field.name: getattr(args, field.name) for field in fields(Behaviour)})
+    texts = load_corpus(args.corpus, args.id, args.text)
+    with LookupServer(texts, behaviour, args.host, args.port) as server:
+        print(f"serving {len(texts):,} texts at {server.url} (Ctrl-C ends it)", flush=True)
+        server.wait()
+
+
+def _add_sample_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("sample-corpus", help="write invented tweets in all 18 dialects as CSV")
+    parser.add_argument("path", metavar="FILE.csv", help="where to write (id, dialect, text)")
+    parser.add_argument("--rows", type=int, default=4000, help="how many (default: 4000)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, another corpus (default: 0)")
+    parser.set_defaults(run=_sample_corpus)
+
+
+def _sample_corpus(args: argparse.Namespace) -> None:
+    from adc.samples import write_sample_corpus
+
+    write_sample_corpus(args.path, args.rows, args.seed)
+    print(f"{args.rows:,} tweets written to {args.path}")
+
+
+def _settings(args: argparse.Namespace) -> None:
+    from adc.settings import describe
+
+    for key, default, meaning in describe():
+        shown = "null" if default is None else default
+        print(f"{key} = {shown}\n    {meaning}")
+    print("spark.… = \n    Any setting of Spark's own, by its full name.")
+    print("\nSet by --set key=value, by ADC_SECTION__NAME in the environment, or in a file (--env).")
