@@ -1,21 +1,35 @@
 """Files on whatever file system Spark can reach: a local folder, HDFS, an object store."""
 
+import time
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
+
+from adc.errors import UsageError
 
 
 class Files:
-    """The few file operations that jobs need, by Hadoop's file systems; every path may be a URI."""
+    """The few file operations that jobs need, by Hadoop's file systems; every path may be a URI.
+
+    All raise UsageError for a path that no file system takes.
+    """
 
     def __init__(self, spark: SparkSession) -> None:
         self._jvm: Any = spark._jvm
         self._conf: Any = spark._jsc.hadoopConfiguration()
 
     def _at(self, path: str) -> tuple[Any, Any]:
-        hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
-        return hadoop_path.getFileSystem(self._conf), hadoop_path
+        try:
+            hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
+            return hadoop_path.getFileSystem(self._conf), hadoop_path
+        except IllegalArgumentException as error:
+            reason = str(error).splitlines()[0]
+        except Py4JJavaError as error:
+            reason = str(error.java_exception.getMessage())
+        raise UsageError(f"path {path or '(empty)'} cannot be used: {reason}")
 
     def qualified(self, path: str) -> str:
         """The full URI of a path, relative ones taken from the working folder: lake → file:/home/…/lake."""
@@ -31,6 +45,11 @@ class Files:
         """Removes a file or folder with all it holds; nothing to remove is no error."""
         system, hadoop_path = self._at(path)
         system.delete(hadoop_path, True)
+
+    def age(self, path: str) -> float:
+        """Seconds since a file or folder was last changed."""
+        system, hadoop_path = self._at(path)
+        return time.time() - float(system.getFileStatus(hadoop_path).getModificationTime()) / 1000
 
     def write_text(self, path: str, text: str) -> None:
         """Writes a file whole, as UTF-8, in place of one that is there."""

@@ -22,6 +22,8 @@ from adc.settings import Settings, load_settings
 from adc.tables import RUNS, Table
 
 EXIT_DONE, EXIT_FAILED = 0, 1
+# No wave takes this long, so whoever staged these files has been killed.
+ABANDONED_SECONDS = 7 * 24 * 3600
 
 
 @dataclass
@@ -116,7 +118,7 @@ def run_job(
         traceback.print_exc()
         status, message = EXIT_FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
     finally:
-        job.lake.files.delete(job.staging)
+        _remove_staged(job)
     if message:
         print(f"{stage}: {message}", file=sys.stderr, flush=True)
     if status != UsageError.exit_status:
@@ -164,6 +166,17 @@ def print_settings(stage: str, settings: Settings) -> None:
     for group, members in groups.items():
         print(f"  {group:<8} {' '.join(members)}")
     sys.stdout.flush()
+
+
+def _remove_staged(job: Job) -> None:
+    """Removes the run's own staged files, and what runs that were killed left long ago."""
+    files, place = job.lake.files, job.lake.path("_staging")
+    files.delete(job.staging)
+    if not files.exists(place):
+        return
+    for run in files.names(place):
+        if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
+            files.delete(f"{place}/{run}")
 
 
 def _conclude(job: Job, error: str | None, summary_path: str | None) -> None:

@@ -6,16 +6,21 @@ Values are gathered by dotted key with their origin, so that an error can name b
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from adc.errors import UsageError
 
 ENVIRONMENT_PREFIX = "ADC_"
+# The one setting that is a secret of ours; Spark's own are told by their names, as Spark does itself.
+SECRET = "scrape.token"
+SPARK_SECRETS = re.compile("(?i)secret|password|token|access[.]?key")
+HIDDEN = "**********"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -28,17 +33,23 @@ def _comma_separated(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 
 
+def _fit_for_a_header(token: SecretStr) -> SecretStr:
+    if not re.fullmatch("[!-~]*", token.get_secret_value()):
+        raise ValueError("white space, line breaks and letters beyond ASCII cannot be sent")
+    return token
+
+
 class Section(BaseModel):
     """A named group of settings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LakeSettings(Section):
     """Where the tables are."""
 
     root: str = Field(
-        "lake", description="Folder or URI of the tables, models, checkpoints and staged files."
+        "lake", min_length=1, description="Folder or URI of the tables, models, checkpoints and staged files."
     )
     catalog: str | None = Field(
         None,
@@ -52,11 +63,13 @@ class LakeSettings(Section):
 class ScrapeSettings(Section):
     """Looking up tweets over HTTP."""
 
-    url: str | None = Field(None, description="Address of the look-up API.")
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$")] | None = Field(
+        None, description="Address of the look-up API."
+    )
     api: Literal["batch"] = Field(
         "batch", description="The API's contract; batch: POST of a JSON array of at most 1000 ids."
     )
-    token: SecretStr | None = Field(
+    token: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] | None = Field(
         None, description="Bearer token; only from the environment, as ADC_SCRAPE__TOKEN."
     )
     batch_size: Annotated[int, Field(ge=1, le=1000)] = Field(1000, description="Ids a request.")
@@ -131,7 +144,9 @@ class TrainSettings(Section):
     batch_size: Count = Field(128, description="Examples a step over all ranks.")
     epochs: Count = Field(4, description="Passes over the training split.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="Steps over which the rate rises.")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        100, description="Steps over which the rate rises; at most a tenth of all."
+    )
     shards: Count = Field(16, description="Files that the encoded training data is written to.")
     start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")
 
@@ -165,7 +180,8 @@ class Settings(Section):
 
     def masked(self) -> dict[str, Any]:
         """By dotted key, fit to print and to keep: a secret shows only that it is set."""
-        return {key: value for key, value, _ in _leaves(self)} | dict(self.spark)
+        spark = {key: HIDDEN if SPARK_SECRETS.search(key) else value for key, value in self.spark.items()}
+        return {key: value for key, value, _ in _leaves(self)} | spark
 
 
 def _leaves(section: Section, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
@@ -193,13 +209,13 @@ def load_settings(
 
     Raises UsageError naming the setting and where its value came from.
     """
-    given: dict[str, tuple[Any, str]] = {}
-    for layer in (
-        _from_file(env_file) if env_file else {},
-        _from_environment(os.environ if environ is None else environ),
-        _from_overrides(overrides),
-    ):
-        given.update(layer)
+    file = _from_file(env_file) if env_file else {}
+    environment = _from_environment(os.environ if environ is None else environ)
+    command_line = _from_overrides(overrides)
+    for layer in (file, command_line):
+        if SECRET in layer:
+            raise UsageError(f"{SECRET} may not stand in {layer[SECRET][1]}: set ADC_SCRAPE__TOKEN instead")
+    given = file | environment | command_line
 
     known = [key for key, _, _ in describe()]
     tree: dict[str, Any] = {}
@@ -211,8 +227,6 @@ def load_settings(
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else "; `adc settings` lists all"
             raise UsageError(f"unknown setting {key} (from {origin}){hint}")
-        if key == "scrape.token" and not origin.startswith("environment"):
-            raise UsageError(f"scrape.token may not stand in {origin}: set ADC_SCRAPE__TOKEN instead")
         section, _, name = key.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[name] = None if value == "null" else value
     try:
@@ -225,7 +239,7 @@ def _complaints(invalid: ValidationError, given: Mapping[str, tuple[Any, str]]) 
     for error in invalid.errors():
         key = ".".join(str(part) for part in error["loc"])
         origin = next((origin for name, (_, origin) in given.items() if key.startswith(name)), "defaults")
-        shown = "" if key == "scrape.token" else f"={error['input']}"
+        shown = "" if key == SECRET else f"={error['input']}"
         yield f"setting {key}{shown} (from {origin}): {error['msg']}"
 
 
@@ -248,6 +262,8 @@ def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
         if isinstance(value, dict):
             # Spark's names are whole already: `spark: {spark.sql.…: 4}`.
             yield from _flattened(value, "" if key == "spark" and not prefix else f"{prefix}{key}.")
+        elif value is None and not prefix and key in Settings.model_fields:
+            continue  # a group whose settings are all commented out
         else:
             yield f"{prefix}{key}", value
 

@@ -6,7 +6,6 @@ after every epoch all ranks prove that they hold the same weights.
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from adc.model.forward import softmax
 from adc.training.batches import Examples, epoch_batches, in_order, read_examples
 
 PROGRESS_MARK = "adc-progress "
-PROGRESS_SECONDS = 2.0
+PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
 
 
@@ -46,7 +45,6 @@ def train_rank(plan: Plan) -> dict[str, Any] | None:
 
     Raises RuntimeError when the loss is no number, or when ranks no longer hold the same weights.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
@@ -72,17 +70,11 @@ class Rank:
         self.optimizer = tf.keras.optimizers.Adam(1.0)
         hvd.broadcast_variables([variable.value for variable in self.network.variables], root_rank=0)
         self.optimizer.build(self.network.trainable_variables)
-        self._compiled = tf.function(
-            self._gradients,
-            input_signature=[
-                tf.TensorSpec((None, None), tf.int32),
-                tf.TensorSpec((None,), tf.int32),
-                tf.TensorSpec((None,), tf.float32),
-            ],
-        )
+        tokens = tf.TensorSpec((None, None), tf.int32)
+        labels, shares = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32)
+        self._update = tf.function(self._graph, input_signature=[tokens, labels, shares])
         self._logits = tf.function(
-            lambda tokens: self.network(tokens, training=False),
-            input_signature=[tf.TensorSpec((None, None), tf.int32)],
+            lambda tokens: self.network(tokens, training=False), input_signature=[tokens]
         )
 
     def run(self, train: Examples, val: Examples, test: Examples) -> dict[str, Any] | None:
@@ -134,21 +126,22 @@ class Rank:
         Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
         however many ranks there are.
         """
-        loss, gradients = self._compiled(tokens, labels, weights / whole)
-        reduced = self.hvd.grouped_allreduce(
-            [self.tf.convert_to_tensor(gradient) for gradient in gradients] + [loss], op=self.hvd.Sum
-        )
         self.optimizer.learning_rate = learning_rate(self.steps_done, self.steps_in_all, self.plan)
-        self.optimizer.apply(reduced[:-1], self.network.trainable_variables)
         self.steps_done += 1
-        return float(reduced[-1]) * whole
+        return float(self._update(tokens, labels, weights / whole)) * whole
 
-    def _gradients(self, tokens: Any, labels: Any, shares: Any) -> tuple[Any, list[Any]]:
+    def _graph(self, tokens: Any, labels: Any, shares: Any) -> Any:
         with self.tf.GradientTape() as tape:
             logits = self.network(tokens, training=True)
             losses = self.tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = self.tf.reduce_sum(losses * shares)
-        return loss, tape.gradient(loss, [variable.value for variable in self.network.trainable_variables])
+        variables = self.network.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        # Word vectors' gradients are sparse, but Adam moves every row anyway: dense, they are one sum.
+        dense = [self.tf.convert_to_tensor(gradient) for gradient in gradients]
+        *summed, loss = self.hvd.grouped_allreduce([*dense, loss], op=self.hvd.Sum)
+        self.optimizer.apply(summed, variables)
+        return loss
 
     def _evaluate(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Labels (N,) and logits (N, C) of a split, each rank computing a part, on every rank."""
@@ -208,9 +201,10 @@ class Rank:
 
 def learning_rate(step: int, steps: int, plan: Plan) -> float:
     """Linear warm-up, then cosine to nothing (Loshchilov and Hutter 2017)."""
-    if step < plan.warmup_steps:
-        return plan.learning_rate * (step + 1) / plan.warmup_steps
-    share = (step - plan.warmup_steps) / max(1, steps - plan.warmup_steps)
+    warmup = min(plan.warmup_steps, steps // 10)
+    if step < warmup:
+        return plan.learning_rate * (step + 1) / warmup
+    share = (step - warmup) / max(1, steps - warmup)
     return float(plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
 
 

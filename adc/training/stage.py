@@ -16,6 +16,7 @@ from adc.model.bundle import Bundle, NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
+from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
 from adc.training.examples import class_counts, vocabulary, write_shards
 from adc.training.rank import PROGRESS_MARK, Plan, train_rank
@@ -107,8 +108,8 @@ def train(job: Job, target: str | None = None) -> None:
 
 def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
     """Runs the plan on Horovod's ranks and returns what rank 0 made of it."""
-    # Read by TensorFlow when it is first imported, which importing Horovod does.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Before Horovod is imported, which imports TensorFlow in a process of its own to see whether it can.
+    os.environ.update(TENSORFLOW_ENVIRONMENT)
     import horovod.spark
 
     forwarded = RankOutput(job.stage, plan.epochs)
@@ -119,7 +120,7 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
             num_proc=job.settings.train.num_proc,
             start_timeout=job.settings.train.start_timeout,
             # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
-            env={"HOROVOD_CYCLE_TIME": "5", "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT},
             stdout=forwarded,
             stderr=forwarded,
             verbose=0,

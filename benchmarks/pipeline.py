@@ -1,0 +1,64 @@
+"""Time the five jobs on a folder with ids.csv (id, dialect) and texts.parquet (id, text), one after the other.
+
+    python benchmarks/pipeline.py FOLDER [LAKE]
+
+Prints a row a stage: rows, seconds by the job's own summary, rows a second, and the model's figures.
+Seconds include Spark's start and Delta's commits; look-ups go to a local server that answers at once.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from adc import load_bundle
+from adc.scraping.server import LookupServer, load_corpus
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(lake: Path, job: str, *args: str) -> dict[str, Any]:
+    summary = lake / f"{job}.json"
+    command = [
+        "spark-submit",
+        f"jobs/{job}.py",
+        "--set",
+        f"lake.root={lake}",
+        "--summary",
+        str(summary),
+        *args,
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    told: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    return told
+
+
+def main(folder: Path, lake: Path) -> None:
+    bundle = lake / "models" / "benchmark"
+    with LookupServer(load_corpus(folder / "texts.parquet")) as server:
+        runs = [run(lake, "scrape", "--ids", str(folder / "ids.csv"), "--set", f"scrape.url={server.url}")]
+    runs.append(run(lake, "clean"))
+    runs.append(run(lake, "train", "--bundle", str(bundle), "--set", "train.epochs=1"))
+    runs.append(run(lake, "score", "--bundle", str(bundle)))
+    runs.append(run(lake, "evaluate", "--bundle", str(bundle)))
+    print(f"{'stage':<10}{'rows':>10}{'seconds':>10}{'rows/s':>10}")
+    for told in runs:
+        rows = told["counts"].get("input", told["counts"].get("train", 0))
+        print(f"{told['stage']:<10}{rows:>10,}{told['seconds']:>10.0f}{rows / told['seconds']:>10,.0f}")
+    trained = load_bundle(bundle)
+    print(f"training epoch: {trained.history[0]['seconds']:.0f} s on 2 ranks")
+    for split, figures in trained.metrics.items():
+        print(
+            f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        Path(sys.argv[2]).mkdir(parents=True)
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
+            main(Path(sys.argv[1]), Path(scratch))

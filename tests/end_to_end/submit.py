@@ -1,0 +1,77 @@
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+
+ROOT = Path(__file__).parents[2]
+# In sessions that live for seconds the JVM's second compiler costs as much again as it saves.
+QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job that ended: its exit status, its summary (None when it touched nothing) and what it printed."""
+
+    status: int
+    summary: dict[str, Any] | None
+    output: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        assert self.summary is not None, self.output
+        counts: dict[str, int] = self.summary["counts"]
+        return counts
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Runs jobs as a user does, by spark-submit, each in a process group of its own."""
+
+    lake: Path
+
+    def start(self, job: str, *args: str) -> "subprocess.Popen[str]":
+        command = ["spark-submit", f"jobs/{job}.py", "--set", f"lake.root={self.lake}", *args]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | QUICK,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def __call__(self, job: str, *args: str) -> Run:
+        summary = self.lake.parent / f"{job}-{time.monotonic_ns()}.json"
+        process = self.start(job, *args, "--summary", str(summary))
+        output, _ = process.communicate(timeout=420)
+        told = json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
+        return Run(process.returncode, told, output)
+
+    def kill_when(self, job: str, *args: str, reached: Callable[[], bool]) -> None:
+        """Starts a job and ends its driver, JVM and Python workers by SIGKILL once `reached()` holds."""
+        process = self.start(job, *args)
+        deadline = time.monotonic() + 180
+        while not reached():
+            assert process.poll() is None, f"{job} ended before it could be killed:\n{process.stdout.read()}"
+            assert time.monotonic() < deadline, f"{job} did not get there"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+    def staged_wave(self, stage: str) -> Callable[[], bool]:
+        """Whether a run of the stage has begun to stage a wave."""
+        return lambda: any(self.lake.glob(f"_staging/{stage}-*/wave-*"))
+
+
+def table(lake: Path, name: str, columns: list[str]) -> list[tuple[Any, ...]]:
+    """A Delta table's rows, sorted, read without Spark."""
+    rows = DeltaTable(str(lake / name)).to_pyarrow_table(columns=columns).to_pylist()
+    return sorted(tuple(row.values()) for row in rows)
