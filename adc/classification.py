@@ -20,8 +20,10 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
 
     `bundle` is a loaded bundle or its folder; without it, the setting score.bundle. Confidences are
     calibrated probabilities, 0 to 1; the ids are those of an archive without ids, sha256:….
-    Raises UsageError when there is no bundle.
+    Raises UsageError when there is no bundle, and for one text that is not in a list.
     """
+    if isinstance(texts, str):
+        raise UsageError("classify takes a list of texts: classify([text])")
     settings = load_settings().score
     predictor = _predictor(
         bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle), settings

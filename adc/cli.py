@@ -36,10 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
     """The texts given as arguments, else the lines of standard input, in lists."""
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    lines = iter(args.text or (line.rstrip("\r\n") for line in sys.stdin))
+    lines = iter(args.text or _standard_input())
     while some := list(islice(lines, LINES_AT_ONCE)):
         yield some
+
+
+def _standard_input() -> Iterator[str]:
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    for line in sys.stdin:
+        yield line.rstrip("\r\n")
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

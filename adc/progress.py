@@ -30,7 +30,7 @@ def progress_line(label: str, unit: str, counts: Mapping[str, int], total: int |
         parts[0] += f" ({kinds})"
     if done and seconds > 0:
         rate = done / seconds
-        parts.append(f"{rate:,.0f}/s")
+        parts.append(f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2g}/s")
         if total is not None and total > done:
             parts.append(f"{duration((total - done) / rate)} left")
     return f"{label}: {', '.join(parts)}"

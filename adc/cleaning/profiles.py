@@ -15,7 +15,7 @@ from adc.cleaning.rules import RULES, Rule, first, last
 from adc.errors import UsageError
 
 # Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,12 @@ def clean_text(text: str, profile: str | Profile = "light") -> str:
 def load_profile(name: str) -> Profile:
     """A shipped profile by its name, or one from a YAML file; raises UsageError for what is wrong in it."""
     shipped = files("adc.cleaning") / "profiles" / f"{name}.yaml"
-    if shipped.is_file():
-        content = shipped.read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        content = Path(name).read_text(encoding="utf-8")
-    else:
+    source = shipped if shipped.is_file() else Path(name)
+    if not source.is_file():
         raise UsageError(f"clean.profile={name}: neither model nor light, nor a file")
     try:
-        given = yaml.safe_load(content) or {}
-    except yaml.YAMLError as error:
+        given = yaml.safe_load(source.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"cleaning profile {name}: {error}") from None
     if not isinstance(given, dict):
         raise UsageError(f"cleaning profile {name}: expected a switch by rule name")
@@ -71,7 +68,7 @@ def load_profile(name: str) -> Profile:
 def profile_of(name: str, given: Mapping[str, object]) -> Profile:
     """A profile from switches as YAML or JSON gives them; `true` means a rule's first choice."""
     rules = {rule.name: rule for rule in RULES}
-    unknown = sorted(set(given) - set(rules))
+    unknown = [key for key in given if key not in rules]
     if unknown:
         raise UsageError(f"cleaning profile {name}: no rule {unknown[0]}; there are {', '.join(rules)}")
     switches = {key: _choice(name, rules[key], value) for key, value in given.items() if value is not False}
@@ -81,7 +78,7 @@ def profile_of(name: str, given: Mapping[str, object]) -> Profile:
 def _choice(profile: str, rule: Rule, value: object) -> str:
     if value is True:
         return next(iter(rule.choices))
-    if value not in rule.choices:
+    if value not in tuple(rule.choices):
         raise UsageError(
             f"cleaning profile {profile}: {rule.name}: {value}; it can be "
             f"{', '.join(['true', 'false', *rule.choices])}"

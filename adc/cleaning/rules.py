@@ -18,15 +18,17 @@ from adc.cleaning.patterns import (
     ANY_ELONGATION,
     ARABIC_DIGITS,
     EMOJI_SEQUENCE,
+    EMOJI_SHAPERS,
     HANDLE,
     INVISIBLE,
     LINE_BREAKS,
     LINK,
     NUMBER,
     PUNCTUATION,
-    STRAY_JOINER,
+    REPEATABLE,
     TAG,
     TASHKEEL,
+    WHITE_SPACE,
 )
 
 # Texts in, texts out: pyarrow string arrays of one length.
@@ -44,7 +46,7 @@ MARKERS = {
 URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK = MARKERS
 
 # Doubles are spelling; a run of three or more is feeling.
-ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
+ELONGATED = re.compile(rf"(?i)([{REPEATABLE}])\1{{2,}}")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ def _without_surprises(text: str) -> str:
     return re.sub("[\ud800-\udfff\ue000-\ue00f]", "\ufffd", _unescaped(text))
 
 
+def _in_python(pattern: str) -> str:
+    """A pattern in RE2's notation of code points, for `re`."""
+    return re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)
+
+
+_SHAPED = re.compile(_in_python(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}"))
+
+# What marks and stretches letters goes before links and handles are looked for: it can hide them.
 RULES: tuple[Rule, ...] = (
     Rule("html", "HTML entities, to a fixed point, and tags",
          {"on": chained(where("&", _without_surprises), replaced(TAG, " "))}),
@@ -110,36 +120,37 @@ RULES: tuple[Rule, ...] = (
     }),
     Rule("unicode", "NFKC: presentation forms and ligatures to letters, full-width forms to plain ones",
          {"on": lambda texts: pc.utf8_normalize(texts, "NFKC")}),
-    Rule("invisible", "zero-width, direction and control characters; the joiner stays only within emoji",
-         {"on": chained(replaced(INVISIBLE, ""), replaced(STRAY_JOINER, r"\1"))}),
+    Rule("invisible", "zero-width, direction and control characters; what shapes emoji stays within them",
+         {"on": chained(replaced(INVISIBLE, ""),
+                        where(EMOJI_SHAPERS, lambda text: _SHAPED.sub(lambda hit: hit[1] or "", text)))}),
+    Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", {"on": replaced(TASHKEEL, "")}),
+    Rule("tatweel", "the stretching character ـ", {"on": replaced("\u0640+", "")}),
     Rule("retweet", "the RT @user: that opens an old-style retweet",
          {"on": replaced(rf"^\s*RT\s+{HANDLE}\s*:?\s*", "")}),
     Rule("urls", "links", marked(LINK, URL_MARK)),
+    Rule("digits", "Arabic-Indic and Persian digits to 0-9",
+         {"on": chained(*(replaced(digit, str(value)) for value, digit in enumerate(ARABIC_DIGITS)))}),
     Rule("emails", "e-mail addresses", marked(ADDRESS, EMAIL_MARK)),
     Rule("mentions", "user handles", marked(HANDLE, USER_MARK)),
     Rule("hashtags", "the words of a hashtag, without # and _",
          {"on": chained(replaced("#", " "), replaced("_+", " "))}),
-    Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", {"on": replaced(TASHKEEL, "")}),
-    Rule("tatweel", "the stretching character ـ", {"on": replaced("\u0640+", "")}),
     Rule("alef", "أ إ آ ٱ to ا", {"on": replaced("[أإآٱ]", "ا")}),
     Rule("alef_maksura", "ى to ي", {"on": replaced("ى", "ي")}),
     Rule("teh_marbuta", "ة to ه", {"on": replaced("ة", "ه")}),
     Rule("hamza", "ؤ to و, ئ to ي, ء to nothing",
          {"on": chained(replaced("ؤ", "و"), replaced("ئ", "ي"), replaced("ء", ""))}),
-    Rule("digits", "Arabic-Indic and Persian digits to 0-9",
-         {"on": chained(*(replaced(digit, str(value)) for value, digit in enumerate(ARABIC_DIGITS)))}),
     Rule("emoji", "emoji: each a token of its own, or one marker, or nothing; sequences stay whole",
          {"keep": replaced(f"({EMOJI_SEQUENCE})", r" \1 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
     Rule("numbers", "numbers", marked(NUMBER, NUMBER_MARK)),
     Rule("latin", "Latin letters to lower case", {"on": pc.utf8_lower, "drop": replaced(r"\p{Latin}+", " ")}),
     Rule("elongation", "a letter three times or more, to two or to one", {
-        "two": where(ANY_ELONGATION, lambda text: ELONGATED.sub(r"\1\1", text)),
-        "one": where(ANY_ELONGATION, lambda text: ELONGATED.sub(r"\1", text)),
+        "two": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:2], text)),
+        "one": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:1], text)),
     }),
     Rule("punctuation", "punctuation: each mark a token of its own, or nothing",
          {"space": replaced(f"({PUNCTUATION})", r" \1 "), "drop": replaced(r"[\pP\pS]+", " ")}),
     Rule("white_space", "runs of white space to one space, none at the ends",
-         {"on": chained(replaced(r"[\s\pZ]+", " "), pc.utf8_trim_whitespace)}),
+         {"on": chained(replaced(WHITE_SPACE, " "), pc.utf8_trim_whitespace)}),
 )  # fmt: skip
 
 

@@ -101,9 +101,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     try:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         if manifest.get("format") != FORMAT:
-            raise UsageError(
-                f"bundle {place} has format {manifest.get('format')}; this adc reads format {FORMAT}"
-            )
+            raise UsageError(f"it has format {manifest.get('format')}; this adc reads format {FORMAT}")
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
         with np.load(place / WEIGHTS, allow_pickle=False) as stored:
             weights = {name: stored[name] for name in stored.files}
@@ -119,14 +117,15 @@ def load_bundle(folder: str | Path) -> Bundle:
             history=tuple(manifest["history"]),
             made=manifest["made"],
         )
+        checksum = manifest["checksum"]
     except FileNotFoundError as error:
         raise UsageError(f"{place} is not a bundle: it has no {Path(error.filename).name}") from None
-    except UsageError:
-        raise
+    except UsageError as error:
+        raise UsageError(f"bundle {place}: {error}") from None
     except Exception as error:
         # A torn file shows itself in many ways (zip, JSON, UTF-8, missing keys): one answer for all.
         raise UsageError(f"bundle {place} is damaged: {type(error).__name__}: {error}") from None
-    if bundle.checksum != manifest["checksum"]:
+    if bundle.checksum != checksum:
         raise UsageError(f"bundle {place} does not match its own checksum: it was changed after it was made")
     return bundle
 

@@ -19,7 +19,7 @@ def logits(weights: Arrays, cell: str, tokens: np.ndarray) -> np.ndarray:
     backward = _states(weights, "backward", cell, words[:, ::-1], mask[:, ::-1])[:, ::-1]
     states = np.concatenate([forward, backward], axis=-1)  # (B, T, 2U)
     largest = np.where(mask, states, -np.inf).max(axis=1)
-    mean = (states * mask).sum(axis=1) / mask.sum(axis=1)
+    mean = (states * mask).sum(axis=1) / mask.sum(axis=1, dtype=np.float32)
     pooled = np.concatenate([largest, mean], axis=-1)  # (B, 4U)
     result: np.ndarray = pooled @ weights["logits_kernel"] + weights["logits_bias"]
     return result

@@ -26,16 +26,20 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
         name="words",
     )(tokens)  # (B, T, E)
     words = keras.layers.SpatialDropout1D(spec.dropout, seed=seed + 1)(words)
-    cell = CELLS[spec.cell]
-    states = keras.layers.Bidirectional(
-        cell(
+    # Left to itself, Bidirectional copies the layer with its seeds: both ways would start out the same.
+    forward, backward = (
+        CELLS[spec.cell](
             spec.units,
             return_sequences=True,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 2),
-            recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 3),
-        ),
-        name="states",
-    )(words, mask=mask)  # (B, T, 2U)
+            go_backwards=backwards,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 2 + 10 * backwards),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 3 + 10 * backwards),
+        )
+        for backwards in (False, True)
+    )
+    states = keras.layers.Bidirectional(forward, backward_layer=backward, name="states")(
+        words, mask=mask
+    )  # (B, T, 2U)
     largest = keras.ops.max(states - 1e9 * (1 - weights), axis=1)  # (B, 2U)
     mean = keras.ops.sum(states * weights, axis=1) / keras.ops.sum(weights, axis=1)  # (B, 2U)
     pooled = keras.layers.Dropout(spec.dropout / 2, seed=seed + 4)(keras.ops.concatenate([largest, mean], -1))

@@ -94,6 +94,8 @@ class BatchApi:
         # A requests.Session is not safe to share between threads.
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            # Without any, requests would put a password of ~/.netrc in the token's place.
+            self._local.session.auth = lambda request: request
         session: requests.Session = self._local.session
         return session
 
@@ -108,7 +110,8 @@ def parse(body: bytes) -> tuple[str | None, dict[str, Any]]:
         answers = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError:
         return "the answer is not UTF-8", {}
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
+        # Also for numbers of thousands of digits, and for brackets nested as deep.
         return "the answer is not JSON", {}
     if not isinstance(answers, dict):
         return f"the answer is a JSON {type(answers).__name__}, not an object", {}

@@ -80,14 +80,15 @@ class Policy:
         asked = parse_retry_after(retry_after, now or datetime.now(UTC))
         if asked is not None:
             return min(asked, self.longest_pause)
-        return random.uniform(0.5, 1.0) * float(min(self.cap, self.base * 2 ** (attempt - 1)))
+        # The exponent is bounded: a float holds no 2 to the power of thousands.
+        return random.uniform(0.5, 1.0) * min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for, given in seconds or as an HTTP date; None if unreadable."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)

@@ -50,10 +50,11 @@ class Examples:
 
 def read_examples(uri: str, split: str) -> Examples:
     """One split from the shards at a URI, always in the same order."""
-    # Hadoop writes file:/home, Arrow reads file:///home.
-    if uri.startswith("file:/") and not uri.startswith("file://"):
-        uri = "file://" + uri.removeprefix("file:")
-    system, path = fs.FileSystem.from_uri(uri)
+    # Hadoop writes file:/home/my lake; Arrow would want file:///home/my%20lake.
+    if uri.startswith("file:"):
+        system, path = fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
+    else:
+        system, path = fs.FileSystem.from_uri(uri)
     names = sorted(
         info.path for info in system.get_file_info(fs.FileSelector(path)) if info.path.endswith(".parquet")
     )

@@ -1,0 +1,140 @@
+"""What holds for every text: properties of the rules and of the shipped profiles."""
+
+import re
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adc.cleaning import clean_array, clean_text, load_profile
+from adc.cleaning.profiles import profile_of
+from adc.cleaning.rules import MARKERS, RULES
+from adc.errors import UsageError
+
+PROFILES = ("model", "light")
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u061c\u202a\u202c\u2066\u2069\ufeff\u00ad\u2060\ufe0f\x00\x7f"
+LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءؤئأإآ"
+# What tweets are made of. No lone >: a tag that is spelled with stretched or full-width letters is only
+# seen by a second cleaning.
+PIECES = (
+    *LETTERS,
+    *"ٱگچڤپﷲﻻﷺ\u0640\u064e\u0651\u0670٠٥۹",
+    *"abtzRTİé059٫.,:;!?؟،/\\-_#@<()\"'*+=%",
+    *" \t\n\r\x0b\x85\u00a0\u2028\u3000",
+    *INVISIBLE,
+    *"😂❤©‼™\U0001f1ea\U0001f1ec👍\U0001f3fd♀👩🔥\u20e3①½²Ａ",
+    *("&amp;", "&amp;lt;", "&quot;", "<br>", "</b>", "RT @", "@a:", "a@b.example"),
+    *("https://t.co/", "http://", "www.", "t.co/", "pic.twitter.com/"),
+    *("الله", "كلمة", "ههههه", "اااا", "ssss", *MARKERS.values(), *MARKERS),
+)
+TWEETS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+ANYTHING = st.text(alphabet=st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
+quick = settings(max_examples=100, derandomize=True, deadline=None)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@given(text=ANYTHING | TWEETS)
+@quick
+def test_any_text_is_cleaned_to_tidy_text(profile, text):
+    cleaned = clean_text(text, profile)
+    cleaned.encode("utf-8")
+    assert cleaned.split(" ") == cleaned.split() or cleaned == ""
+    assert not re.search("[\u200b\u200e\u200f\ufeff\x00\u064e\u0640]", cleaned)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@given(text=TWEETS)
+@quick
+def test_cleaning_what_is_clean_changes_nothing(profile, text):
+    once = clean_text(text, profile)
+    assert clean_text(once, profile) == once
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@given(texts=st.lists(TWEETS | ANYTHING.filter(str.isprintable) | st.none(), max_size=8))
+@quick
+def test_a_column_is_cleaned_as_its_texts_are_and_nulls_stay(profile, texts):
+    column = clean_array(pa.array(texts, pa.string()), load_profile(profile)).to_pylist()
+    assert column == [None if text is None else clean_text(text, profile) for text in texts]
+
+
+@given(texts=st.lists(st.sampled_from([*MARKERS.values(), "كلمة", "NLP"]), max_size=10))
+@quick
+def test_markers_survive_where_they_already_stand(texts):
+    assert clean_text(" ".join(texts), "model") == " ".join(texts).replace("NLP", "nlp")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@given(words=st.lists(st.text(LETTERS, min_size=1, max_size=6), min_size=1, max_size=6), marks=st.data())
+@quick
+def test_invisible_marks_neither_split_nor_join_words(profile, words, marks):
+    text = " ".join(words)
+    places = marks.draw(st.lists(st.integers(0, len(text)), max_size=8))
+    marked = text
+    for place in sorted(places, reverse=True):
+        marked = marked[:place] + marks.draw(st.sampled_from(INVISIBLE)) + marked[place:]
+    assert clean_text(marked, profile) == clean_text(text, profile)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("written", ["الله", "اللّٰه", "اللَّهُ", "ﷲ", "الل\u0640ـه", "\u200fالله\u200c", "ﺍﻟﻠﻪ"])
+def test_allah_survives(profile, written):
+    assert clean_text(f"والحمد {written} دايما", profile) == "والحمد الله دايما"
+
+
+@pytest.mark.parametrize("name", ["\ue000", "\ue005", "&#xe000;", "&#57344;"])
+def test_private_characters_of_the_text_are_not_taken_for_markers(name):
+    assert clean_text(f"كلمة {name} كلمة", "model") == "كلمة \ufffd كلمة"
+
+
+def test_every_rule_but_first_and_last_can_be_switched_alone():
+    text = "RT @a: <b>مَــرحبا</b>\n#يا_ناس ٥ OK اااا أإؤة على ﻻ\u200f 😍 https://t.co/a a@b.example كيف؟ "
+    for rule in RULES:
+        for choice in rule.choices:
+            alone = clean_array(pa.array([text]), profile_of("alone", {rule.name: choice}))[0].as_py()
+            assert alone != text, (rule.name, choice)
+
+
+def test_profiles_are_told_apart_by_their_switches_alone():
+    model = load_profile("model")
+    assert profile_of("other", dict(reversed(model.switches.items()))).hash == model.hash
+    assert profile_of("model", {**model.switches, "alef": True}).hash != model.hash
+    assert profile_of("model", {**model.switches, "alef": False}).hash == model.hash
+    assert len({load_profile(name).hash for name in PROFILES}) == 2
+    assert re.fullmatch("[0-9a-f]{16}", model.hash)
+
+
+def test_a_users_own_profile(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("alef: true\nemoji: drop\nlatin: false\nwhite_space: 'on'\n")
+    assert clean_text("أهلا 😍 OK", str(file)) == "اهلا OK"
+    assert load_profile(str(file)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("alif: true", "no rule alif; there are html, line_breaks"),
+        ("emoji: rop", "emoji: rop; it can be true, false, keep, marker, drop"),
+        ("emoji: 1", "emoji: 1; it can be"),
+        ("emoji: [drop]", "emoji: ['drop']; it can be"),
+        ("- emoji", "expected a switch by rule name"),
+        ("emoji: [", "while parsing"),
+        ("3: true", "no rule 3"),
+        ("3: true\nalif: true", "no rule 3"),
+        (b"emoji: \xff", "'utf-8' codec can't decode"),
+    ],
+)
+def test_a_profile_that_is_wrong_is_refused_by_name(tmp_path, content, complaint):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError) as refused:
+        load_profile(str(file))
+    assert re.sub("^cleaning profile .*?: ", "", str(refused.value)).startswith(complaint)
+    assert "mine" in str(refused.value)
+
+
+def test_a_profile_that_is_not_there():
+    with pytest.raises(UsageError, match=r"clean.profile=nope: neither model nor light, nor a file"):
+        load_profile("nope")

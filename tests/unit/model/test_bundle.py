@@ -1,0 +1,164 @@
+"""A bundle comes back as it was stored, or not at all."""
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adc.errors import UsageError
+from adc.model.bundle import FORMAT, load_bundle, model_card
+
+FILES = {"manifest.json", "weights.npz", "vocabulary.txt", "README.md"}
+
+
+@pytest.fixture
+def folder(tiny_bundle, tmp_path) -> Path:
+    tiny_bundle.save(tmp_path / "models" / "tiny")
+    return tmp_path / "models" / "tiny"
+
+
+def test_a_bundle_comes_back_whole(tiny_bundle, folder):
+    loaded = load_bundle(str(folder))
+    assert replace(loaded, weights={}) == replace(tiny_bundle, weights={})
+    assert loaded.weights.keys() == tiny_bundle.weights.keys()
+    for name, array in tiny_bundle.weights.items():
+        np.testing.assert_array_equal(loaded.weights[name], array, strict=True)
+    assert (loaded.checksum, loaded.model) == (tiny_bundle.checksum, tiny_bundle.model)
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_a_model_is_called_by_its_name_and_checksum(tiny_bundle):
+    assert tiny_bundle.model == f"tiny@{tiny_bundle.checksum[:8]}"
+    assert len(tiny_bundle.checksum) == 64
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"labels": ("EG", "SA", "MA")},
+        {"temperature": 1.0},
+        {"metrics": {}},
+        {"history": ()},
+        {"made": {}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_checksum_changes_with_all_that_a_bundle_holds(tiny_bundle, change):
+    assert replace(tiny_bundle, **change).checksum != tiny_bundle.checksum
+    assert replace(tiny_bundle).checksum == tiny_bundle.checksum
+
+
+def test_it_may_be_saved_anywhere_and_again(tiny_bundle, folder, tmp_path):
+    folder.rename(tmp_path / "اسم آخر")
+    replace(tiny_bundle, temperature=2.0).save(tmp_path / "اسم آخر")
+    assert load_bundle(tmp_path / "اسم آخر").temperature == 2.0
+
+
+def rewrite(path: Path, change) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+def edit_manifest(**changes):
+    def edit(folder: Path) -> None:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest |= changes
+        (folder / "manifest.json").write_text(
+            json.dumps({name: value for name, value in manifest.items() if value is not None})
+        )
+
+    return edit
+
+
+def flip_byte_of_weights(folder: Path) -> None:
+    path = folder / "weights.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def change_a_weight(folder: Path) -> None:
+    with np.load(folder / "weights.npz") as stored:
+        weights = {name: stored[name] for name in stored.files}
+    weights["logits_bias"] = weights["logits_bias"] + np.float32(1e-3)
+    np.savez_compressed(folder / "weights.npz", **weights)
+
+
+def pickle_the_weights(folder: Path) -> None:
+    np.savez(folder / "weights.npz", words=np.array([{"code": "runs"}], dtype=object))
+
+
+def pickle_instead_of_weights(folder: Path) -> None:
+    (folder / "weights.npz").write_bytes(pickle.dumps({"words": [1.0]}))
+
+
+def put_an_array_for_the_archive(folder: Path) -> None:
+    with (folder / "weights.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+CHANGED, DAMAGED = "does not match its own checksum", "is damaged: "
+
+
+@pytest.mark.parametrize(
+    ("tamper", "complaint"),
+    [
+        (flip_byte_of_weights, DAMAGED),
+        (change_a_weight, CHANGED),
+        (pickle_the_weights, DAMAGED),
+        (pickle_instead_of_weights, DAMAGED),
+        (put_an_array_for_the_archive, DAMAGED),
+        (lambda folder: rewrite(folder / "weights.npz", lambda content: content[:-100]), DAMAGED),
+        (lambda folder: rewrite(folder / "weights.npz", lambda content: b""), DAMAGED),
+        (lambda folder: (folder / "weights.npz").unlink(), "is not a bundle: it has no weights.npz"),
+        (lambda folder: rewrite(folder / "vocabulary.txt", lambda words: words + b"x"), CHANGED),
+        (lambda folder: rewrite(folder / "vocabulary.txt", lambda words: words + b"\nx"), CHANGED),
+        (lambda folder: rewrite(folder / "vocabulary.txt", lambda words: b""), CHANGED),
+        (lambda folder: rewrite(folder / "vocabulary.txt", lambda words: words[:-1]), DAMAGED),
+        (lambda folder: (folder / "vocabulary.txt").unlink(), "is not a bundle: it has no vocabulary.txt"),
+        (edit_manifest(temperature=1.26), CHANGED),
+        (edit_manifest(labels=["SA", "MA", "EG"]), CHANGED),
+        (edit_manifest(max_tokens=13), CHANGED),
+        (edit_manifest(profile={"name": "model", "switches": {}}), CHANGED),
+        (
+            edit_manifest(profile={"name": "model", "switches": {"magic": "on"}}),
+            ": cleaning profile model: no rule magic",
+        ),
+        (edit_manifest(network={"cell": "gru"}), DAMAGED),
+        (edit_manifest(labels=None), DAMAGED),
+        (edit_manifest(checksum=None), DAMAGED),
+        (edit_manifest(checksum="0" * 64), CHANGED),
+        (edit_manifest(format=FORMAT + 1), f": it has format {FORMAT + 1}; this adc reads format {FORMAT}"),
+        (edit_manifest(format=None), f": it has format None; this adc reads format {FORMAT}"),
+        (lambda folder: rewrite(folder / "manifest.json", lambda content: content[:-30]), DAMAGED),
+        (lambda folder: rewrite(folder / "manifest.json", lambda content: b"[]"), DAMAGED),
+        (lambda folder: rewrite(folder / "manifest.json", lambda content: b"\xff"), DAMAGED),
+        (lambda folder: (folder / "manifest.json").unlink(), "is not a bundle: it has no manifest.json"),
+    ],
+)
+def test_what_was_changed_or_torn_is_refused_naming_the_folder(folder, tamper, complaint):
+    tamper(folder)
+    with pytest.raises(UsageError) as refused:
+        load_bundle(folder)
+    assert str(folder) in str(refused.value)
+    assert complaint in str(refused.value)
+
+
+def test_a_folder_that_is_not_there_and_a_file_in_its_place(tmp_path):
+    with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
+        load_bundle(tmp_path / "nope")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file is damaged: NotADirectoryError"):
+        load_bundle(tmp_path / "file")
+
+
+def test_the_card_says_what_it_is_and_how_good(tiny_bundle, folder):
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert card == model_card(tiny_bundle)
+    assert "3 dialects an Arabic tweet is written in: EG, MA, SA." in card
+    assert "Bidirectional GRU, 4 units each way, on vectors of 12 words" in card
+    assert f"checksum {tiny_bundle.checksum}" in card
+    assert "| val | 120 | 50.0 | 25.0 |" in card

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from adc.model.encoder import PADDING, UNKNOWN, Encoder, padded
+
+ENCODER = Encoder(("كيف", "<user>", "😂", "ok"), max_tokens=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("كيف <user> 😂 ok", [2, 3, 4, 5]),
+        ("كيف كيف", [2, 2]),
+        ("كيفك كيف", [UNKNOWN, 2]),
+        ("OK", [UNKNOWN]),
+        ("ok ok ok ok كيف كيف", [5, 5, 5, 5]),
+        ("", [UNKNOWN]),
+    ],
+)
+def test_words_become_their_rank_after_padding_and_the_unknown_word(text, ids):
+    assert ENCODER.encode(text) == ids
+    assert ENCODER.encode_all([text, text]) == [ids, ids]
+
+
+def test_the_size_counts_padding_and_the_unknown_word():
+    assert ENCODER.size == 6
+    assert Encoder((), 1).size == 2
+    assert Encoder((), 1).encode("كيف حالك") == [UNKNOWN]
+
+
+def test_sequences_are_padded_at_the_end():
+    sequences = [[2, 3], np.array([4]), [5, 6, 7]]
+    tokens = padded(sequences)
+    assert tokens.dtype == np.int32
+    assert tokens.tolist() == [[2, 3, PADDING], [4, PADDING, PADDING], [5, 6, 7]]
+    assert padded(sequences, 4).tolist() == [[2, 3, 0, 0], [4, 0, 0, 0], [5, 6, 7, 0]]

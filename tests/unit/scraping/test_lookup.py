@@ -1,0 +1,298 @@
+"""Looking up one batch, on the project's own server and on one that answers as that never would."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from adc.scraping.lookup import BatchApi, Outcome, Pacer, look_up, without_surrogates
+from adc.scraping.policy import Policy
+from adc.scraping.server import Behaviour, LookupServer
+
+TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "إزيك"}
+IDS = ["4", "1175358310087892993", "2", "404", "3"]
+TOKEN = "s3cr3t-t0k3n"
+
+
+def looked_up(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0):
+    """(outcomes, seconds that would have been slept, requests made)."""
+    slept: list[float] = []
+    requests: list[None] = []
+    asked = look_up(
+        BatchApi(url, token, timeout, max_body),
+        Policy(max_attempts),
+        ids,
+        before_each=lambda: requests.append(None),
+        sleep=slept.append,
+    )
+    return list(asked), slept, len(requests)
+
+
+@contextmanager
+def api(answer: Callable[[list[str]], tuple[int, bytes, dict[str, str]]]) -> Iterator[str]:
+    """The address of a server that answers a list of ids with a status, a body and headers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            ids = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, body, headers = answer(ids)
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answering(body: bytes, status: int = 200, **headers: str):
+    return api(lambda ids: (status, body, {name.replace("_", "-"): value for name, value in headers.items()}))
+
+
+def test_every_id_has_one_outcome_in_the_order_asked():
+    with LookupServer(TEXTS) as server:
+        outcomes, slept, _ = looked_up(server.url)
+        assert server.statistics.requests == 1
+    assert slept == []
+    assert outcomes == [
+        Outcome("4", "found", "إزيك", 200, None, 1),
+        Outcome("1175358310087892993", "found", "شلونك\nاليوم ❤️", 200, None, 1),
+        Outcome("2", "missing", None, 200, None, 1),
+        Outcome("404", "missing", None, 200, None, 1),
+        Outcome("3", "found", "", 200, None, 1),
+    ]
+
+
+def test_ids_asked_twice_and_no_ids_at_all():
+    with LookupServer(TEXTS) as server:
+        twice, _, _ = looked_up(server.url, ["4", "2", "4"])
+        none, _, _ = looked_up(server.url, [])
+    assert [(outcome.id, outcome.status) for outcome in twice] == [
+        ("4", "found"),
+        ("2", "missing"),
+        ("4", "found"),
+    ]
+    assert none == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_is_found_in_the_end_however_often_the_api_fails(seed):
+    behaviour = Behaviour(error_rate=0.4, cut_rate=0.2, reset_rate=0.2, seed=seed)
+    with LookupServer(TEXTS, behaviour) as server:
+        outcomes, slept, requests = looked_up(server.url, max_attempts=100)
+        attempts = server.statistics.requests
+    assert [(outcome.id, outcome.text, outcome.attempts) for outcome in outcomes] == [
+        (tweet_id, TEXTS.get(tweet_id), attempts) for tweet_id in IDS
+    ]
+    assert (requests, len(slept)) == (attempts, attempts - 1)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "http_status", "error"),
+    [
+        (Behaviour(reset_rate=1), None, "ConnectionError"),
+        (Behaviour(cut_rate=1), None, "ChunkedEncodingError"),
+        (Behaviour(latency=30), None, "ReadTimeout"),
+        (Behaviour(drip_rate=1, drip_seconds=1000), None, "ConnectionError"),
+    ],
+    ids=["reset", "cut", "too late", "too slow"],
+)
+def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http_status, error):
+    with LookupServer(TEXTS, behaviour) as server:
+        outcomes, slept, _ = looked_up(server.url, max_attempts=2, timeout=0.2)
+    assert outcomes == [Outcome(tweet_id, "failed", None, http_status, error, 2) for tweet_id in IDS]
+    assert len(slept) == 1
+
+
+def test_an_api_that_is_not_there():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    outcomes, slept, _ = looked_up(f"http://127.0.0.1:{port}/", ["1"])
+    assert outcomes == [Outcome("1", "failed", None, None, "ConnectionError", 3)]
+    assert len(slept) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "the answer is not JSON"),
+        (b"<html>Back soon</html>", "the answer is not JSON"),
+        (b'{"4": "', "the answer is not JSON"),
+        (b"[" * 100_000, "the answer is not JSON"),
+        (b'{"4": ' + b"9" * 5000 + b"}", "the answer is not JSON"),
+        (b'{"4": "\xff"}', "the answer is not UTF-8"),
+        ("{}".encode("utf-16"), "the answer is not UTF-8"),
+        (b'["4"]', "the answer is a JSON list, not an object"),
+        (b"null", "the answer is a JSON NoneType, not an object"),
+    ],
+)
+def test_a_body_that_is_not_the_apis_is_a_failed_try(body, error):
+    with answering(body) as url:
+        outcomes, slept, _ = looked_up(url)
+    assert outcomes == [Outcome(tweet_id, "failed", None, 200, error, 3) for tweet_id in IDS]
+    assert len(slept) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome"),
+    [
+        ('"إزيك"', ("found", "إزيك", None)),
+        (r'"\u0625\u0632\u064a\u0643"', ("found", "إزيك", None)),
+        (r'"\ud83d\ude0d"', ("found", "😍", None)),
+        (r'"a\u0000b"', ("found", "a\0b", None)),
+        (r'"\ud83d كيفك"', ("found", "\ufffd كيفك", "surrogates")),
+        (r'"\ude0d\ud83d"', ("found", "\ufffd\ufffd", "surrogates")),
+        ("null", ("missing", None, None)),
+        ("5", ("failed", None, "the answer for this id is a JSON int, not a string")),
+        ("NaN", ("failed", None, "the answer for this id is a JSON float, not a string")),
+        ("false", ("failed", None, "the answer for this id is a JSON bool, not a string")),
+        ('{"text": "a"}', ("failed", None, "the answer for this id is a JSON dict, not a string")),
+    ],
+)
+def test_an_odd_value_is_the_affair_of_its_own_id(value, outcome):
+    with answering(f'{{"other": 1, "4": {value}, "3": "a"}}'.encode()) as url:
+        outcomes, slept, _ = looked_up(url, ["4", "3"])
+    status, text, error = outcome
+    assert outcomes == [Outcome("4", status, text, 200, error, 1), Outcome("3", "found", "a", 200, None, 1)]
+    assert slept == []
+
+
+def test_an_answer_longer_than_allowed_is_a_failed_try():
+    body = json.dumps({"4": "x" * 100_000}).encode()
+    with answering(body) as url:
+        allowed, _, _ = looked_up(url, ["4"], max_body=len(body))
+        refused, _, _ = looked_up(url, ["4"], max_body=len(body) - 1, max_attempts=1)
+    assert allowed == [Outcome("4", "found", "x" * 100_000, 200, None, 1)]
+    error = f"an answer of more than {len(body) - 1} bytes (scrape.max_body)"
+    assert refused == [Outcome("4", "failed", None, None, error, 1)]
+
+
+def test_waits_are_those_of_the_policy_and_of_retry_after():
+    answers = iter([(503, "11"), (429, "Thu, 01 Jan 1970 00:00:00 GMT"), (500, "\u00b2"), (200, "9")])
+
+    def answer(ids):
+        status, retry_after = next(answers)
+        return status, json.dumps(TEXTS).encode(), {"Retry-After": retry_after}
+
+    with api(answer) as url:
+        outcomes, slept, _ = looked_up(url, ["4"], max_attempts=4)
+    assert outcomes == [Outcome("4", "found", "إزيك", 200, None, 4)]
+    assert slept[:2] == [11.0, 0.0]
+    assert 1.0 <= slept[2] <= 2.0  # the third wait of 0.5 s doubling, with jitter
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404])
+def test_an_api_that_refuses_this_client_is_asked_once(status):
+    def answer(ids):
+        return status, b"{}", {"Location": "/elsewhere", "Retry-After": "1"}
+
+    with api(answer) as url:
+        outcomes, slept, requests = looked_up(url)
+    assert outcomes == [Outcome(tweet_id, "unasked", None, status, f"HTTP {status}", 1) for tweet_id in IDS]
+    assert (slept, requests) == ([], 1)
+
+
+def test_a_batch_too_large_for_the_api_is_asked_in_halves():
+    ids = [str(number) for number in range(10, 2_510)]
+    with LookupServer({tweet_id: f"نص {tweet_id}" for tweet_id in ids}) as server:
+        outcomes, slept, _ = looked_up(server.url, ids)
+        assert server.statistics.answered == {"413": 3, "ok": 4}
+    assert [(outcome.id, outcome.text) for outcome in outcomes] == [
+        (tweet_id, f"نص {tweet_id}") for tweet_id in ids
+    ]
+    assert slept == []
+
+
+def test_halving_finds_the_ids_that_the_api_cannot_bear():
+    poison = {"13", "700"}
+
+    def answer(ids):
+        if poison & set(ids):
+            return 400, b"{}", {}
+        return 200, json.dumps({tweet_id: "نص" for tweet_id in ids if tweet_id != "99"}).encode(), {}
+
+    ids = [str(number) for number in range(1, 1001)]
+    with api(answer) as url:
+        outcomes, _, requests = looked_up(url, ids)
+    assert [outcome.id for outcome in outcomes] == ids
+    assert {outcome.id: outcome for outcome in outcomes if outcome.status != "found"} == {
+        "13": Outcome("13", "failed", None, 400, "HTTP 400", 1),
+        "99": Outcome("99", "missing", None, 200, None, 1),
+        "700": Outcome("700", "failed", None, 400, "HTTP 400", 1),
+    }
+    assert requests < 45  # 2 ids, a halving and its other half on each of 10 levels
+
+
+def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with LookupServer(TEXTS, Behaviour(token=TOKEN)) as server:
+        admitted, _, _ = looked_up(server.url, ["4"], token=TOKEN)
+        refused, _, _ = looked_up(server.url, ["4"], token=f"{TOKEN}x")
+        without, _, _ = looked_up(server.url, ["4"])
+    assert admitted == [Outcome("4", "found", "إزيك", 200, None, 1)]
+    assert refused == without == [Outcome("4", "unasked", None, 401, "HTTP 401", 1)]
+    assert TOKEN not in repr((admitted, refused, BatchApi(server.url, TOKEN, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("كيفك 😍", "كيفك 😍"),
+        ("\ufeffكيفك", "\ufeffكيفك"),
+        ("a\ud83d", "a\ufffd"),
+        ("\ud83da", "\ufffda"),
+        ("\ude0da", "\ufffda"),
+        ("\ufeff\ud83d\ud83d😍", "\ufeff\ufffd\ufffd😍"),
+        ("", ""),
+    ],
+)
+def test_half_an_emoji_becomes_the_replacement_character(text, whole):
+    assert without_surrogates(text) == whole
+
+
+class Clock:
+    """Stands for the module `time`: sleeping is what makes it go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause", "sent"),
+    [
+        (0, 0.0, [0, 0, 0, 0]),
+        (4, 0.0, [0, 0.25, 0.5, 0.75]),
+        (0.5, 0.0, [0, 2, 4, 6]),
+        (4, 1.0, [0, 1, 2, 3]),  # time let pass is not made up for
+    ],
+)
+def test_the_pacer_gives_out_send_times(monkeypatch, rate, pause, sent):
+    clock = Clock()
+    monkeypatch.setattr("adc.scraping.lookup.time", clock)
+    pacer, times = Pacer(rate), []
+    for _ in sent:
+        pacer.wait()
+        times.append(clock.now - 100)
+        clock.now += pause
+    assert times == pytest.approx(sent)

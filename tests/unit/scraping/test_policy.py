@@ -1,0 +1,114 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adc.scraping.policy import Action, Decision, Policy, Reply, parse_retry_after
+
+ACCEPT, RETRY, SPLIT, FAIL, STOP = Action.ACCEPT, Action.RETRY, Action.SPLIT, Action.FAIL, Action.STOP
+NOW = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
+POLICY = Policy(max_attempts=3)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "attempt", "ids", "action"),
+    [
+        (200, None, 1, 1000, ACCEPT),
+        (200, None, 3, 1, ACCEPT),
+        (204, None, 9, 1, ACCEPT),
+        (299, None, 1, 1, ACCEPT),
+        # Something between here and the API, or the API itself, is out of order for a while.
+        (None, "ConnectionError", 1, 1000, RETRY),
+        (None, "ConnectionError", 2, 1000, RETRY),
+        (None, "ConnectionError", 3, 1000, FAIL),
+        (None, "ConnectionError", 4, 1, FAIL),
+        (200, "the answer is not JSON", 1, 1000, RETRY),
+        (200, "the answer is not JSON", 3, 1000, FAIL),
+        (408, None, 2, 1000, RETRY),
+        (429, None, 1, 1000, RETRY),
+        (429, None, 3, 1, FAIL),
+        (500, None, 1, 1, RETRY),
+        (502, None, 2, 1000, RETRY),
+        (503, None, 3, 1000, FAIL),
+        (599, None, 1, 1, RETRY),
+        # The batch is refused: the id to blame is found by halves, however often it was asked.
+        (400, None, 1, 1000, SPLIT),
+        (413, None, 3, 2, SPLIT),
+        (422, None, 9, 3, SPLIT),
+        (400, None, 1, 1, FAIL),
+        (413, None, 1, 1, FAIL),
+        (422, None, 3, 1, FAIL),
+        # This client is refused, or this is not the API: asking for the next batch is of no use.
+        (301, None, 1, 1000, STOP),
+        (302, None, 3, 1, STOP),
+        (304, None, 1, 1, STOP),
+        (401, None, 1, 1000, STOP),
+        (403, None, 1, 1, STOP),
+        (404, None, 1, 1000, STOP),
+        (405, None, 2, 1000, STOP),
+        (410, None, 1, 1, STOP),
+        (451, None, 3, 1000, STOP),
+    ],
+)
+def test_what_to_do_with_a_reply(status, problem, attempt, ids, action):
+    # Retry-After fixes the wait, which is drawn otherwise.
+    decision = POLICY.decide(Reply(status, problem, retry_after="7"), attempt, ids)
+    reason = "" if action is ACCEPT else problem or f"HTTP {status}"
+    assert decision == Decision(action, reason, 7.0 if action is RETRY else 0.0)
+
+
+def date(ahead: timedelta) -> str:
+    return (NOW + ahead).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 120 ", 120.0),
+        (date(timedelta(seconds=90)), 90.0),
+        (date(timedelta(hours=-1)), 0.0),
+        ("Fri, 31 Jan 2025 12:01:00", 60.0),
+        ("Fri, 31 Jan 2025 14:00:30 +0200", 30.0),
+        ("Friday, 31-Jan-25 12:00:10 GMT", 10.0),
+        ("9" * 400, float("inf")),
+        (None, None),
+        ("", None),
+        (" ", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("²", None),
+        ("Fri, 99 Foo 2025 12:00:00 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:37 GMT", None),
+    ],
+)
+def test_retry_after(value, seconds):
+    assert parse_retry_after(value, NOW) == seconds
+
+
+@given(st.text(alphabet=st.characters(codec="latin-1"), max_size=40))
+@settings(max_examples=200, derandomize=True)
+def test_no_retry_after_breaks_anything(value):
+    seconds = parse_retry_after(value, NOW)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [("899", 899.0), ("901", 900.0), ("9" * 400, 900.0), (date(timedelta(days=9)), 900.0)],
+)
+def test_an_api_that_says_how_long_is_believed_up_to_the_longest_pause(retry_after, wait):
+    assert POLICY.wait(1, retry_after, NOW) == wait
+
+
+@pytest.mark.parametrize("garbage", [None, "soon"])
+@pytest.mark.parametrize(
+    ("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 30.0), (8, 30.0), (5000, 30.0)]
+)
+def test_else_waits_double_with_jitter_up_to_the_cap(attempt, longest, garbage):
+    waits = [POLICY.wait(attempt, garbage, NOW) for _ in range(200)]
+    assert longest / 2 <= min(waits) < 0.6 * longest
+    assert 0.9 * longest < max(waits) <= longest

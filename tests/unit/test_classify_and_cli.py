@@ -1,0 +1,255 @@
+"""What `import adc` and the command `adc` offer to those who have neither Spark nor TensorFlow."""
+
+import doctest
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import types
+import urllib.request
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import adc
+from adc.cli import LINES_AT_ONCE, main
+from adc.errors import UsageError
+from adc.model.bundle import Bundle
+from adc.settings import describe
+from adc.tables import PREDICTIONS
+
+TEXTS = ["عايز كده يا باشا", "واش بزاف دابا؟ 😂", "12345", "عايز كده يا باشا"]
+EXTRAS = ("pyspark", "delta", "tensorflow", "keras", "horovod", "requests", "sklearn", "jinja2")
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tiny_bundle, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_bundle.save(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("ADC_")]:
+        monkeypatch.delenv(name)
+
+
+def typed(monkeypatch, content: bytes) -> None:
+    """Standard input as the system gives it, under whatever encoding."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+
+
+def test_the_package_offers_functions():
+    assert adc.__all__ == ["classify", "clean", "load_bundle"]
+    assert all(isinstance(getattr(adc, name), types.FunctionType) for name in ("classify", "clean"))
+    assert doctest.testmod(adc) == doctest.TestResults(failed=0, attempted=2)
+
+
+def test_clean_is_light_unless_told_otherwise():
+    assert adc.clean("@a كيفك؟ 😂\nتمام") == "كيفك؟ 😂 تمام"
+    assert adc.clean("@a كيفك؟ 😂\nتمام", "model") == "<user> كيفك ؟ 😂 <nl> تمام"
+
+
+def test_load_bundle_gives_a_bundle(tiny_bundle, bundle_folder):
+    assert isinstance(adc.load_bundle(bundle_folder), Bundle)
+    assert adc.load_bundle(str(bundle_folder)).model == tiny_bundle.model
+
+
+def test_classify_gives_a_row_a_text_with_the_columns_of_predictions(tiny_bundle):
+    found = adc.classify(TEXTS, tiny_bundle)
+    assert list(found.columns) == list(PREDICTIONS.columns)
+    assert len(found) == len(TEXTS)
+    assert found["id"].tolist() == [
+        f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]}" for text in TEXTS
+    ]
+    assert found["note"].tolist() == [None, None, "no_arabic", None]
+    assert found["dialect"].map(lambda label: label in tiny_bundle.labels).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert set(found["model"]) == {tiny_bundle.model}
+    assert set(found["source"]) == {"classify"}
+    assert found["created_at"].isna().all()
+    assert (pd.Timestamp.now("UTC") - found["scored_at"]).between("0 s", "60 s").all()
+    not_null = [name for name, kind in PREDICTIONS.columns.items() if "NOT NULL" in kind]
+    assert found[not_null].notna().all(axis=None)
+
+
+def test_classify_takes_any_iterable_and_folders(tiny_bundle, bundle_folder):
+    columns = [name for name in PREDICTIONS.columns if name != "scored_at"]
+    expected = adc.classify(TEXTS, tiny_bundle)[columns]
+    pd.testing.assert_frame_equal(adc.classify(iter(TEXTS), bundle_folder)[columns], expected)
+    pd.testing.assert_frame_equal(adc.classify(pd.Series(TEXTS), str(bundle_folder))[columns], expected)
+
+
+def test_classify_of_nothing_and_of_half_an_emoji(tiny_bundle):
+    assert list(adc.classify([], tiny_bundle).columns) == list(PREDICTIONS.columns)
+    assert len(adc.classify([], tiny_bundle)) == 0
+    assert adc.classify(["عايز كده \ud83d"], tiny_bundle)["note"].tolist() == [None]
+
+
+def test_classify_follows_the_settings(monkeypatch, bundle_folder):
+    monkeypatch.setenv("ADC_SCORE__BUNDLE", str(bundle_folder))
+    monkeypatch.setenv("ADC_SCORE__ABSTAIN_BELOW", "1")
+    monkeypatch.setenv("ADC_SCORE__TOP_K", "1")
+    row = adc.classify(["عايز كده"]).to_dict(orient="records")[0]
+    assert (row["dialect"], row["note"], len(row["top_k"])) == (None, "low_confidence", 1)
+
+
+def test_classify_says_what_it_lacks(tmp_path):
+    with pytest.raises(UsageError, match="no bundle to classify with: give one, or set ADC_SCORE__BUNDLE"):
+        adc.classify(TEXTS)
+    with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
+        adc.classify(TEXTS, tmp_path / "nope")
+    with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
+        adc.classify("عايز كده")
+
+
+def test_clean_on_arguments(capsys):
+    assert main(["clean", "@a كيفك؟", "", "half \udcff a byte https://t.co/a"]) == 0
+    assert capsys.readouterr().out == "كيفك؟\n\nhalf \ufffd a byte\n"
+
+
+def test_clean_on_lines_of_standard_input(monkeypatch, capsys):
+    lines = ["@a كيفك؟", "", "تمااااام\r"] + [f"سطر {number}" for number in range(LINES_AT_ONCE)]
+    typed(monkeypatch, "\n".join(lines).encode() + b"\nhalf \xff a byte")
+    assert main(["clean", "--profile", "model"]) == 0
+    cleaned = capsys.readouterr().out.split("\n")
+    assert cleaned[:3] == ["<user> كيفك ؟", "", "تماام"]
+    assert cleaned[3:] == ["سطر <num>"] * LINES_AT_ONCE + ["half \ufffd a byte", ""]
+
+
+def test_arguments_are_enough_where_there_is_no_standard_input(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["clean", "كيفك"]) == 0
+    assert capsys.readouterr().out == "كيفك\n"
+
+
+def test_classify_in_a_line_a_text(bundle_folder, tiny_bundle, monkeypatch, capsys):
+    typed(monkeypatch, "\n".join(TEXTS).encode())
+    assert main(["classify", "--bundle", str(bundle_folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first = adc.classify(TEXTS[:1], tiny_bundle).to_dict(orient="records")[0]
+    likely = ", ".join(f"{entry['dialect']} {entry['probability']:.2f}" for entry in first["top_k"])
+    assert lines[0] == f"{first['dialect']}\t{first['region']} {first['region_confidence']:.2f}\t{likely}"
+    assert lines[2] == "no_arabic\t\t"
+    assert (len(lines), lines[3]) == (4, lines[0])
+
+
+def test_classify_as_json_lines(bundle_folder, tiny_bundle, monkeypatch, capsys):
+    texts = TEXTS + ["كلمة"] * LINES_AT_ONCE
+    typed(monkeypatch, "\n".join(texts).encode())
+    assert main(["classify", "--json", "--bundle", str(bundle_folder)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == len(texts)
+    assert all(list(row) == list(PREDICTIONS.columns) for row in rows)
+    expected = adc.classify(TEXTS, tiny_bundle)
+    assert [row["dialect"] for row in rows[:4]] == expected["dialect"].tolist()
+    assert [row["id"] for row in rows[:4]] == expected["id"].tolist()
+    assert rows[2]["top_k"] is rows[2]["confidence"] is rows[2]["created_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["classify", "--bundle", "/nope", "كيفك"], "/nope is not a bundle: it has no manifest.json"),
+        (["classify", "كيفك"], "no bundle to classify with: give one, or set ADC_SCORE__BUNDLE"),
+        (["clean", "--profile", "nope", "كيفك"], "clean.profile=nope: neither model nor light, nor a file"),
+        (["sample-corpus", "/nope/corpus.csv"], "cannot write the sample corpus to /nope/corpus.csv"),
+        (["lookup-server", "--corpus", "/nope.csv"], "/nope.csv cannot be read"),
+        (["lookup-server", "--corpus", "/nope.csv", "--cut-rate", "2"], "cut_rate is 2.0"),
+    ],
+)
+def test_what_is_wrong_exits_with_2_and_one_message(arguments, message, capsys):
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"adc: {message}")
+    assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["clean", "--nonsense"], ["sample-corpus"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exited:
+        main(arguments)
+    assert exited.value.code == 2
+    assert "usage: adc" in capsys.readouterr().err
+
+
+def test_settings_lists_every_setting_with_default_and_meaning(capsys):
+    assert main(["settings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for key, default, meaning in describe():
+        place = lines.index(f"{key} = {'null' if default is None else default}")
+        assert lines[place + 1] == f"    {meaning}"
+    assert (
+        lines[-1] == "Set by --set key=value, by ADC_SECTION__NAME in the environment, or in a file (--env)."
+    )
+
+
+def test_sample_corpus_writes_a_file(tmp_path, capsys):
+    target = tmp_path / "corpus.csv"
+    assert main(["sample-corpus", str(target), "--rows", "40", "--seed", "3"]) == 0
+    assert capsys.readouterr().out == f"40 tweets written to {target}\n"
+    assert target.read_text(encoding="utf-8").startswith("id,dialect,text")
+
+
+COMMAND = "import sys; from adc.cli import main; sys.exit(main())"
+
+
+def start(code: str, *arguments: str, stdin=subprocess.PIPE) -> "subprocess.Popen[bytes]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ADC_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def test_nothing_but_the_core_is_needed(bundle_folder):
+    """In a process where the packages of the extras cannot be imported."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r})); import adc; {COMMAND}"
+    with (
+        start(code, "classify", "--bundle", str(bundle_folder)) as classifying,
+        start(code, "clean") as cleaning,
+    ):
+        classified = classifying.communicate("عايز كده\n".encode(), timeout=60)
+        cleaned = cleaning.communicate("@a كيفك؟\n".encode(), timeout=60)
+    assert (classifying.returncode, classified[0].count(b"\t"), classified[1]) == (0, 2, b"")
+    assert (cleaning.returncode, cleaned[0].decode(), cleaned[1]) == (0, "كيفك؟\n", b"")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    (tmp_path / "lines").write_text("كيفك\n" * 100_000, encoding="utf-8")
+    with (tmp_path / "lines").open("rb") as lines, start(COMMAND, "clean", stdin=lines) as cleaning:
+        assert cleaning.stdout and cleaning.stderr
+        assert cleaning.stdout.readline().decode() == "كيفك\n"
+        cleaning.stdout.close()
+        assert (cleaning.wait(timeout=60), cleaning.stderr.read()) == (0, b"")
+
+
+def test_the_lookup_server_serves_until_it_is_interrupted(tmp_path):
+    corpus = tmp_path / "corpus.csv"
+    corpus.write_text("tweet,body\n7,كيفك\n", encoding="utf-8")
+    options = ("--corpus", str(corpus), "--id", "tweet", "--text", "body", "--port", "0", "--token", "t")
+    with start(COMMAND, "lookup-server", *options) as serving:
+        assert serving.stdout
+        said = serving.stdout.readline().decode()
+        address = re.fullmatch(r"serving 1 texts at (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", said)
+        assert address
+        headers = {"Authorization": "Bearer t"}
+        request = urllib.request.Request(address[1], b'["7", "8"]', headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer) == {"7": "كيفك"}
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(timeout=10) == 130
