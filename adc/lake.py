@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from delta import DeltaTable
-from delta.exceptions import DeltaConcurrentModificationException
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -17,6 +26,17 @@ from adc.tables import Table
 
 Result = TypeVar("Result")
 
+# In Python none of Delta's conflicts is a subclass of another.
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 # A commit that lost to another writer is tried again from the new snapshot, this often.
 COMMIT_ATTEMPTS = 20
 # Files below this size count as small (Delta's own OPTIMIZE aims at 1 GiB).
@@ -180,7 +200,7 @@ def retry_conflicts(
     for attempt in range(1, attempts + 1):
         try:
             return write()
-        except (DeltaConcurrentModificationException, AnalysisException) as error:
+        except (*CONFLICTS, AnalysisException) as error:
             if attempt == attempts or not _is_conflict(error):
                 raise
             wait(random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2**attempt))
@@ -189,15 +209,15 @@ def retry_conflicts(
 
 def _is_conflict(error: Exception) -> bool:
     # Two jobs that make the same table at once: one of them finds it made.
-    return isinstance(error, DeltaConcurrentModificationException) or "ALREADY_EXISTS" in str(error)
+    return isinstance(error, CONFLICTS) or "ALREADY_EXISTS" in str(error)
 
 
 def latest_changes(feed: DataFrame, key: str) -> DataFrame:
-    """Of a wave of a change feed each row's last state, as the table's own columns."""
+    """Of a wave of a change feed the last state of every row still there, as the table's own columns."""
     columns = [name for name in feed.columns if not name.startswith("_")]
-    newest = F.max_by(F.struct(*columns), F.struct("_commit_version", "_change_type"))
-    changed = feed.where("_change_type IN ('insert', 'update_postimage')")
-    return changed.groupBy(key).agg(newest.alias("row")).select("row.*")
+    newest = F.max_by(F.struct("_change_type", *columns), F.struct("_commit_version", "_change_type"))
+    changed = feed.where("_change_type <> 'update_preimage'").groupBy(key).agg(newest.alias("row"))
+    return changed.where("row._change_type <> 'delete'").select(*(f"row.{name}" for name in columns))
 
 
 def labelled_tweets(clean_tweets: DataFrame) -> DataFrame:

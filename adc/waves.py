@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 
 from adc.errors import RunError
 from adc.job import Job
+from adc.progress import Progress
 
 Transform = Callable[[DataFrame], DataFrame]
 Commit = Callable[[DataFrame], Mapping[str, int]]
@@ -20,15 +21,21 @@ Commit = Callable[[DataFrame], Mapping[str, int]]
 
 @dataclass
 class Waves:
-    """Runs a stage's `transform` (rows to do → results) and `commit` (staged results → counts)."""
+    """Runs a stage's `transform` (rows to do → results) and `commit` (staged results → counts).
+
+    The progress line shows `measure()`, the rows done so far by kind, of `total`; without `measure`, the
+    rows committed.
+    """
 
     job: Job
     transform: Transform
     commit: Commit
+    measure: Callable[[], Mapping[str, int]] | None = None
+    total: int | None = None
 
     def run(self, waves: Iterable[DataFrame]) -> None:
         """Transforms one wave while the one before it is committed."""
-        with ThreadPoolExecutor(1, thread_name_prefix="commit") as committer:
+        with self._progress(), ThreadPoolExecutor(1, thread_name_prefix="commit") as committer:
             pending: Future[None] | None = None
             for number, rows in enumerate(waves):
                 staged = self._stage(number, rows)
@@ -49,22 +56,23 @@ class Waves:
                 failures.append(error)
                 raise
 
-        query = (
-            source.writeStream.foreachBatch(take)
-            .option("checkpointLocation", checkpoint)
-            .trigger(availableNow=True)
-            .start()
-        )
-        try:
-            query.awaitTermination()
-        except StreamingQueryException as error:
-            if failures:
-                raise failures[0] from None
-            if "CONCURRENT_STREAM_LOG_UPDATE" in str(error):
-                raise RunError("another run is working on the same input; it will finish it") from None
-            raise
-        finally:
-            query.stop()
+        writer = source.writeStream.foreachBatch(take).option("checkpointLocation", checkpoint)
+        with self._progress():
+            query = writer.trigger(availableNow=True).start()
+            try:
+                query.awaitTermination()
+            except StreamingQueryException as error:
+                if failures:
+                    raise failures[0] from None
+                if "CONCURRENT_STREAM_LOG_UPDATE" in str(error):
+                    raise RunError("another run is working on the same input; it will finish it") from None
+                raise
+            finally:
+                query.stop()
+
+    def _progress(self) -> Progress:
+        measure = self.measure or (lambda: {"rows": self.job.counts["input"]})
+        return Progress(self.job.stage, measure, total=self.total)
 
     def _stage(self, number: int, rows: DataFrame) -> str:
         path = f"{self.job.staging}/wave-{number:06d}"

@@ -24,15 +24,10 @@ def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
         name = frame.columns[0]
     if name is None:
         raise UsageError(_missing(path, "the tweet ids", "input.id", frame))
-    kind = dict(frame.dtypes)[name]
-    if kind in ("double", "float"):
-        raise UsageError(
-            f"input {path}: column {name} holds ids as {kind}, which has rounded them; "
-            "ids need the file in which they are strings or integers"
-        )
+    _refuse_rounded(frame, path, name)
     label = _optional(frame, settings.label, LABEL_NAMES, "input.label")
     return frame.select(
-        F.trim(_of(name).cast("string")).alias("id"), F.nullif(F.trim(label), F.lit("")).alias("dialect")
+        _trimmed(_of(name).cast("string")).alias("id"), F.nullif(_trimmed(label), F.lit("")).alias("dialect")
     )
 
 
@@ -45,16 +40,16 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     if name is None:
         raise UsageError(_missing(path, "the texts", "input.text", frame))
     text = _of(name).cast("string")
-    own_id = F.nullif(F.trim(_optional(frame, settings.id, ID_NAMES, "input.id")), F.lit(""))
+    own_id = F.nullif(_trimmed(_optional(frame, settings.id, ID_NAMES, "input.id")), F.lit(""))
+    label = _trimmed(_optional(frame, settings.label, LABEL_NAMES, "input.label"))
+    _refuse_rounded(frame, path, _column(frame, settings.id, ID_NAMES, "input.id"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(
         F.coalesce(own_id, hashed).alias("id"),
         F.lit(settings.source or PurePosixPath(path).name).alias("source"),
         text.alias("text"),
-        F.nullif(F.trim(_optional(frame, settings.label, LABEL_NAMES, "input.label")), F.lit("")).alias(
-            "dialect"
-        ),
+        F.nullif(label, F.lit("")).alias("dialect"),
         _optional(frame, settings.author, AUTHOR_NAMES, "input.author").alias("author"),
         _time(_optional(frame, settings.created_at, CREATED_NAMES, "input.created_at")).alias("created_at"),
         split.cast("string").alias("split"),
@@ -63,7 +58,21 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
 
 
 def _of(name: str) -> Column:
-    return F.col(f"`{name}`")
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _trimmed(column: Column) -> Column:
+    # Also \r and tabs, which files that went through several hands carry.
+    return F.btrim(column, F.lit(" \t\r\n"))
+
+
+def _refuse_rounded(frame: DataFrame, path: str, name: str | None) -> None:
+    kind = dict(frame.dtypes).get(name) if name else None
+    if kind in ("double", "float"):
+        raise UsageError(
+            f"input {path}: column {name} holds ids as {kind}, which has rounded them; "
+            "ids need the file in which they are strings or integers"
+        )
 
 
 def _column(frame: DataFrame, given: str | None, usual: tuple[str, ...], setting: str) -> str | None:
@@ -92,4 +101,6 @@ def _time(written: Column) -> Column:
 
 
 def _missing(path: str, what: str, setting: str, frame: DataFrame) -> str:
+    if not frame.columns:
+        return f"input {path} is empty"
     return f"input {path}: no column for {what}; --set {setting}=… names one of {', '.join(frame.columns)}"

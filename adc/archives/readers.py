@@ -17,7 +17,6 @@ FORMAT_OF_ENDING = {
     ".ndjson": "json",
     ".txt": "text",
 }
-LINE_ENDINGS = "\r\n"
 
 
 def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> DataFrame:
@@ -31,8 +30,7 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     try:
         frame = _read(spark, path, form)
     except (AnalysisException, Py4JJavaError) as error:
-        first_line = str(error).splitlines()[0]
-        raise UsageError(f"input {path} cannot be read as {form}: {first_line}") from None
+        raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
     if "_corrupt_record" in frame.columns and len(frame.columns) == 1:
         raise UsageError(f"input {path}: no line of it is JSON")
     return frame
@@ -56,14 +54,16 @@ def form_of(spark: SparkSession, path: str) -> str:
 
 def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     if form == "csv":
+        separator, line_ending = _csv_shape(spark, path)
         # Every column a string: a tweet id that has been a number once may have lost its last digits.
-        return (
+        reader = (
             spark.read.option("header", True)
             .option("multiLine", True)
             .option("escape", '"')
-            .option("sep", _separator(spark, path))
-            .csv(path)
+            .option("sep", separator)
         )
+        # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
+        return (reader.option("lineSep", line_ending) if line_ending else reader).csv(path)
     if form == "json":
         return spark.read.option("primitivesAsString", True).json(path)
     if form == "text":
@@ -71,8 +71,22 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     return spark.read.format(form).load(path)
 
 
-def _separator(spark: SparkSession, path: str) -> str:
-    """The character that the header line shows most of: spreadsheets write `;` or a tab too."""
-    line = spark.read.text(path).first()
+def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
+    """What the header line shows: the character between columns (`,` `;` or tab) and the line's ending."""
+    line = spark.read.option("lineSep", "\n").text(path).first()
     header = line[0] if line else ""
-    return max(",;\t", key=header.count)
+    separator = max(",;\t", key=header.count)
+    if header.endswith("\r"):
+        return separator, "\r\n"
+    # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
+    return separator, None if "\r" in header else "\n"
+
+
+def _reason(error: AnalysisException | Py4JJavaError) -> str:
+    """The first line of what went wrong at the bottom of it."""
+    if isinstance(error, AnalysisException):
+        return str(error).splitlines()[0]
+    cause = error.java_exception
+    while cause.getCause() is not None:
+        cause = cause.getCause()
+    return str(cause.getMessage()).splitlines()[0]

@@ -97,7 +97,8 @@ def cleaned(job: Job, rows: DataFrame) -> DataFrame:
 
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave: usable rows to clean_tweets, the others to quarantine, and none to both."""
-    first = Window.partitionBy("id").orderBy("text_hash", "text", F.coalesce("dialect", F.lit("")))
+    # Of rows with one id the first text, with a label if any has one: the same on every run.
+    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"))
     rows = staged.withColumn("place", F.row_number().over(first)).where("place = 1").drop("place").cache()
     by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
     total = staged.count()

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from adc.archives import id_rows, read_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
-from adc.progress import Progress
 from adc.samples import write_sample_corpus
 from adc.scraping.fetch import STATUSES, Fetcher
 from adc.scraping.policy import Policy
@@ -27,6 +26,8 @@ FIRST_WAVE_BATCHES = 4
 # The work list is cut at this many quantiles at most; a wave takes as many of these slices as fit its time.
 SLICES = 2000
 EXAMPLES = 3
+# A wave's parts for each task that runs at once: progress is known at the end of a part.
+PARTS_A_SLOT = 4
 
 
 def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: int | None = None) -> None:
@@ -40,13 +41,18 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
         raise UsageError(f"--retry {','.join(wrong)}: only {' and '.join(RETRYABLE)} can be asked again")
     with _api(job, ids) as (url, path):
         rows = id_rows(read_archive(job.lake.spark, path, job.settings.input), path, job.settings.input)
-        work = plan(rows.cache(), job.lake.read(RAW_TWEETS), retry)
-        _report(job, rows, work)
-        if job.dry_run:
-            job.say(f"dry run: {work.to_ask.count():,} ids would be asked of {url}")
-            return
-        _keep_labels(job, work)
-        _ask(job, work, url, limit)
+        work = plan(rows, job.lake.read(RAW_TWEETS), retry)
+        work.checked.cache()
+        try:
+            _report(job, work)
+            if job.dry_run:
+                job.say(f"dry run: {work.to_ask.count():,} ids would be asked of {url}")
+                return
+            _keep_labels(job, work)
+            _ask(job, work, url, limit)
+        finally:
+            # What is cached answers for the file by its name, also to a later run in this process.
+            work.checked.unpersist()
     job.wrote(RAW_TWEETS, QUARANTINE)
     for table in (RAW_TWEETS, QUARANTINE):
         job.lake.compact(table)
@@ -72,10 +78,9 @@ def _api(job: Job, ids: str | None) -> Iterator[tuple[str, str]]:
             yield server.url, f"file://{corpus}"
 
 
-def _report(job: Job, rows: DataFrame, work: WorkList) -> None:
+def _report(job: Job, work: WorkList) -> None:
     """Counts the input and shows what is wrong with it."""
-    checked = work.checked.cache()
-    figures = checked.agg(
+    figures = work.checked.agg(
         F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
         F.coalesce(F.sum(F.when(F.col("id_num").isNull(), F.col("occurrences"))), F.lit(0)).alias("invalid"),
         F.coalesce(F.sum(F.when(F.col("id_num").isNotNull(), F.col("occurrences") - 1)), F.lit(0)).alias(
@@ -89,7 +94,7 @@ def _report(job: Job, rows: DataFrame, work: WorkList) -> None:
     job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=0)
     for reason in ("invalid_id", "two_labels"):
         examples = [
-            row["id"] for row in checked.where(F.col("reason") == reason).orderBy("id").take(EXAMPLES)
+            row["id"] for row in work.checked.where(F.col("reason") == reason).orderBy("id").take(EXAMPLES)
         ]
         if examples:
             job.say(f"{reason}: for example {', '.join(map(repr, examples))}; all are in quarantine")
@@ -143,12 +148,16 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     context = job.lake.spark.sparkContext
     done = {status: context.accumulator(0) for status in STATUSES}
     scrape_settings = job.settings.scrape
-    tasks = min(context.defaultParallelism, scrape_settings.in_flight)
+    slots = context.defaultParallelism
+    tasks = min(slots, scrape_settings.in_flight)
+    # Each part paces itself from its own start: only as many as run at once keep a rate.
+    whole = tasks < slots or scrape_settings.rate_limit
+    parts = tasks if whole else PARTS_A_SLOT * slots
     fetcher = Fetcher(
         url=url,
         token=scrape_settings.token.get_secret_value() if scrape_settings.token else None,
         batch_size=scrape_settings.batch_size,
-        # At most `tasks` tasks run at once, so that these shares keep the job's own limits.
+        # At most `tasks` of the parts are at work at once, so that these shares keep the job's own limits.
         in_flight=scrape_settings.in_flight // tasks,
         rate=scrape_settings.rate_limit / tasks,
         timeout=scrape_settings.timeout,
@@ -159,20 +168,23 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     )
 
     def fetch(ids: DataFrame) -> DataFrame:
-        spread = ids.repartitionByRange(tasks, "id_num").sortWithinPartitions("id_num")
+        spread = ids.repartitionByRange(parts, "id_num").sortWithinPartitions("id_num")
         return fetcher.fetch(spread)
 
     def commit(outcomes: DataFrame) -> Mapping[str, int]:
         return commit_outcomes(job, outcomes)
 
     first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * scrape_settings.batch_size
-    measure = lambda: {status: counter.value for status, counter in done.items()}  # noqa: E731
-    with Progress(job.stage, measure, total=todo.count(), unit="ids"):
-        try:
-            Waves(job, fetch, commit).run(waves_in_id_order(todo, first, scrape_settings.wave_seconds))
-        finally:
-            judged = sum(job.counts[status] for status in ("found", "missing", "failed"))
-            job.counts["unasked"] = job.counts["asked"] - judged
+
+    def measure() -> Mapping[str, int]:
+        return {status: counter.value for status, counter in done.items()}
+
+    try:
+        waves = Waves(job, fetch, commit, measure, total=todo.count())
+        waves.run(waves_in_id_order(todo, first, scrape_settings.wave_seconds))
+    finally:
+        judged = sum(job.counts[status] for status in ("found", "missing", "failed"))
+        job.counts["unasked"] = job.counts["asked"] - judged
 
 
 def waves_in_id_order(todo: DataFrame, first: int, seconds: float) -> Iterator[DataFrame]:

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 # A tweet id as the API writes it. Ids are 64-bit, and no id in use is shorter than a digit.
-ID_PATTERN = "^[1-9][0-9]{0,18}$"
+ID_PATTERN = r"^[1-9][0-9]{0,18}\z"
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ def check_ids(rows: DataFrame) -> DataFrame:
     `invalid_id`: it cannot be asked. `two_labels`: it can, but its labels contradict each other, so none
     is taken.
     """
-    labels = F.collect_set("dialect")
-    id_num = F.expr(f"CASE WHEN id RLIKE '{ID_PATTERN}' THEN try_cast(id AS BIGINT) END")
+    # In order: what goes to quarantine must be the same on every run.
+    labels = F.sort_array(F.collect_set("dialect"))
+    id_num = F.when(F.col("id").rlike(ID_PATTERN), F.col("id").try_cast("bigint"))
     return (
         rows.withColumn("id", F.coalesce("id", F.lit("")))
         .groupBy("id")

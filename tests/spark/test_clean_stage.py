@@ -1,0 +1,123 @@
+import pytest
+from contents import contents, raw_rows, rows
+
+from adc.cleaning import load_profile
+from adc.cleaning.stage import clean
+from adc.errors import UsageError
+from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+
+pytestmark = pytest.mark.spark
+
+GOOD = "شلونك   اليووووم @a https://t.co/x"
+
+
+def checked(job):
+    """The counts of a run, once its sums have been found to hold."""
+    count = job.counts
+    reasons = sum(number for name, number in count.items() if name.startswith("quarantined."))
+    assert count["input"] == count["duplicate"] + count["clean"] + count["quarantined"]
+    assert count["quarantined"] == reasons
+    return {name: number for name, number in count.items() if number and name != "quarantined"}
+
+
+@pytest.fixture
+def run(job):
+    """Runs the stage and gives its counts."""
+
+    def go(path=None, full=False, **overrides):
+        this = job("clean", **overrides)
+        clean(this, path, full)
+        return checked(this)
+
+    return go
+
+
+def put(lake, *records):
+    lake.merge(RAW_TWEETS, raw_rows(lake, *records))
+
+
+def test_raw_tweets_are_cleaned_once_and_again_only_when_they_change(lake, run):
+    put(
+        lake,
+        {"id": "1", "text": GOOD, "dialect": "KW"},
+        {"id": "2", "text": "هلا والله"},
+        {"id": "3", "text": "نعم"},
+        {"id": "4", "text": "hello @b"},
+        {"id": "5", "text": ""},
+        {"id": "6", "text": "نص قليل among many more English words"},
+        {"id": "7", "text": None, "status": "missing"},
+    )
+    reasons = ("empty", "no_arabic", "not_arabic", "too_short")
+    assert run() == {"input": 6, "clean": 2} | {f"quarantined.{reason}": 1 for reason in reasons}
+    cleaned = ("id", "source", "text", "clean", "dialect", "n_words", "arabic_ratio", "weight")
+    assert contents(lake, CLEAN_TWEETS, *cleaned) == [
+        ("1", "scrape", GOOD, "شلونك اليووم <user> <url>", "KW", 2, 1.0, 1.0),
+        ("2", "scrape", "هلا والله", "هلا والله", None, 2, 1.0, 1.0),
+    ]
+    assert contents(lake, QUARANTINE, "stage", "row_key", "reason") == [
+        ("clean", "3", "too_short"),
+        ("clean", "4", "no_arabic"),
+        ("clean", "5", "empty"),
+        ("clean", "6", "not_arabic"),
+    ]
+    before = contents(lake, CLEAN_TWEETS), contents(lake, QUARANTINE)
+    assert run() == {}
+    assert (contents(lake, CLEAN_TWEETS), contents(lake, QUARANTINE)) == before
+
+    # One gets another label, one becomes unusable, one usable, one is new: no other is read.
+    put(
+        lake,
+        {"id": "1", "text": GOOD, "dialect": "SA"},
+        {"id": "2", "text": "هلا"},
+        {"id": "3", "text": "نعم نعم"},
+        {"id": "8", "text": "صباح الخير"},
+    )
+    assert run() == {"input": 4, "clean": 3, "quarantined.too_short": 1}
+    assert contents(lake, CLEAN_TWEETS, "id", "dialect") == [("1", "SA"), ("3", None), ("8", None)]
+    assert contents(lake, QUARANTINE, "row_key") == [("2",), ("4",), ("5",), ("6",)]
+
+
+def test_a_full_pass_when_asked_when_the_profile_changes_and_when_the_table_is_gone(lake, run, capsys):
+    put(lake, {"id": "1", "text": GOOD}, {"id": "2", "text": "نعم"})
+    run()
+    assert run(clean__profile="light") == {"input": 2, "clean": 1, "quarantined.too_short": 1}
+    assert contents(lake, CLEAN_TWEETS, "clean", "profile_hash") == [
+        ("شلونك اليووم", load_profile("light").hash)
+    ]
+    assert run(full=True, clean__profile="light", clean__min_words=1) == {"input": 2, "clean": 2}
+    lake.files.delete(lake.path("clean_tweets"))
+    assert run(clean__profile="light", clean__min_words=1) == {"input": 2, "clean": 2}
+    assert contents(lake, CLEAN_TWEETS, "id") == [("1",), ("2",)]
+    assert contents(lake, QUARANTINE) == []
+    assert capsys.readouterr().out.count("a full pass: no earlier run") == 4
+
+
+def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, run, tmp_path):
+    archive = tmp_path / "labelled.csv"
+    names = ("علي", "سعد", "ليلى", "منى", "هند", "بدر", "نور")
+    texts = [f"صباح الخير يا {name}" for name in names]
+    lines = [f"{text},EG,one" for text in texts] + [f"{text},," for text in texts] + [",EG,", "ok,,", "ok,,"]
+    archive.write_text("\n".join(["text,dialect,user_id", *lines]))
+    expected = {"input": 17, "clean": 7, "duplicate": 8, "quarantined.empty": 1, "quarantined.no_arabic": 1}
+    for _ in range(2):
+        assert run(str(archive), input__weight=0.5) == expected
+        kept = contents(lake, CLEAN_TWEETS, "text", "dialect", "author", "source", "weight")
+        assert kept == sorted((text, "EG", "one", "labelled.csv", 0.5) for text in texts)
+    assert lake.read(CLEAN_TWEETS).select("split").distinct().count() == 1
+    assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
+
+
+def test_what_cannot_be_cleaned_is_refused_and_a_dry_run_touches_nothing(
+    job, lake, lake_root, tmp_path, capsys
+):
+    for overrides, path, message in [
+        ({}, None, "there is no table .*raw_tweets yet: run scrape first, or give --input"),
+        ({"clean__profile": "nosuch"}, None, "clean.profile=nosuch: neither model nor light, nor a file"),
+        ({}, "/nowhere.csv", "/nowhere.csv does not exist"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            clean(job("clean", **overrides), path)
+    (tmp_path / "a.csv").write_text("text\nنص\n")
+    clean(job("clean", dry_run=True), str(tmp_path / "a.csv"))
+    assert "1 rows of" in capsys.readouterr().out
+    assert not lake.files.exists(lake_root)

@@ -1,0 +1,66 @@
+import os
+import re
+
+import pytest
+
+from adc.errors import UsageError
+from adc.files import Files
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def files(spark):
+    return Files(spark)
+
+
+def tree(folder):
+    """Names and contents below a folder; without the checksums that Hadoop keeps beside local files."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes().decode()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".crc"
+    }
+
+
+def test_paths_are_qualified_from_the_working_folder(files, tmp_path):
+    assert files.qualified("lake") == f"file:{os.getcwd()}/lake"  # noqa: PTH109
+    assert files.qualified(f"{tmp_path}/بحيرة a") == f"file:{tmp_path}/بحيرة a"
+    assert files.qualified(f"file://{tmp_path}") == f"file:{tmp_path}"
+
+
+def test_texts_are_written_whole_as_utf8_and_removed(files, tmp_path):
+    path = f"{tmp_path}/new/folder/نص.json"
+    files.delete(path)
+    assert not files.exists(path)
+    for text in ("شلونك 👨‍👩‍👧\r\n\0 a much longer first text", "second", ""):
+        files.write_text(path, text)
+        assert tree(tmp_path) == {"new/folder/نص.json": text}
+    assert files.names(f"{tmp_path}/new") == ["folder"] and files.names(path) == ["نص.json"]
+    files.delete(f"{tmp_path}/new")
+    assert (files.exists(path), tree(tmp_path)) == (False, {})
+
+
+def test_folders_are_uploaded_in_place_of_what_was_there_and_downloaded(files, tmp_path):
+    first, second, target = tmp_path / "first", tmp_path / "second", tmp_path / "deep" / "target"
+    for folder, names in ((first, ("a", "b")), (second, ("b", "c"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(f"{folder.name} {name}")
+    (tmp_path / "deep" / "target.partial").mkdir(parents=True)
+    (tmp_path / "deep" / "target.partial" / "left").write_text("by an upload that was killed")
+
+    files.upload(first, str(target))
+    assert tree(tmp_path / "deep") == {"target/a": "first a", "target/b": "first b"}
+    files.upload(second, str(target))
+    assert tree(tmp_path / "deep") == {"target/b": "second b", "target/c": "second c"}
+
+    files.download(str(target), tmp_path / "copy")
+    assert tree(tmp_path / "copy") == {"b": "second b", "c": "second c"}
+    assert tree(first) == {"a": "first a", "b": "first b"}
+
+
+@pytest.mark.parametrize("path", ["", "nowhere://bucket/lake", "hdfs://:x"])
+def test_a_path_that_no_file_system_takes_is_refused_by_name(files, path):
+    with pytest.raises(UsageError, match=re.escape(f"path {path or '(empty)'} cannot be used: ")):
+        files.exists(path)

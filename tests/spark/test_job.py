@@ -1,0 +1,125 @@
+"""What a job does around its stage: exit status, summary, the row in `runs`, staged files."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from adc.errors import RunError, UsageError
+from adc.files import Files
+from adc.job import Job, job_parser, run_job
+from adc.lake import Lake
+from adc.tables import RUNS
+
+pytestmark = pytest.mark.spark
+
+Call = Callable[[Job, argparse.Namespace], None]
+
+
+@pytest.fixture
+def run(spark: SparkSession, lake_root: str, tmp_path: Path) -> Callable[..., tuple[int, dict | None]]:
+    """Runs a call as the job `clean`; its exit status, and its summary where there is one."""
+
+    def go(call: Call, *arguments: str) -> tuple[int, dict | None]:
+        summary = tmp_path / "summary.json"
+        summary.unlink(missing_ok=True)
+        argv = [
+            "--env",
+            "conf/local.yaml",
+            "--set",
+            f"lake.root={lake_root}",
+            "--summary",
+            str(summary),
+            *arguments,
+        ]
+        status = run_job(job_parser("clean", "Test."), "clean", call, argv)
+        return status, json.loads(summary.read_text()) if summary.exists() else None
+
+    return go
+
+
+def stage(job: Job, args: argparse.Namespace) -> None:
+    job.lake.files.write_text(f"{job.staging}/wave-000000/part", "staged")
+    job.count(input=3, clean=2, quarantined=1)
+    job.outputs["clean_tweets"] = "there"
+
+
+def failing(error: BaseException) -> Call:
+    def call(job: Job, args: argparse.Namespace) -> None:
+        stage(job, args)
+        raise error
+
+    return call
+
+
+def test_a_run_that_is_done(
+    run: Callable[..., tuple[int, dict | None]], lake: Lake, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("ADC_SCRAPE__TOKEN", "hush-hush")
+    status, summary = run(stage)
+
+    assert status == 0
+    assert summary is not None
+    assert summary | {"run_id": "", "seconds": 0} == {
+        "stage": "clean",
+        "run_id": "",
+        "status": "done",
+        "seconds": 0,
+        "counts": {"input": 3, "clean": 2, "quarantined": 1},
+        "outputs": {"clean_tweets": "there"},
+    }
+    (row,) = lake.read(RUNS).collect()
+    assert (row["run_id"], row["status"], row["error"]) == (summary["run_id"], "done", None)
+    assert row["counts"] == summary["counts"]
+    assert json.loads(row["settings"])["lake.root"] == lake.root.removeprefix("file:")
+    assert not Files(lake.spark).exists(lake.path("_staging", summary["run_id"]))
+    printed = capsys.readouterr()
+    assert "quarantined" in printed.out
+    assert "hush-hush" not in printed.out + printed.err + row["settings"]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (RunError("the API refused"), "the API refused"),
+        (KeyboardInterrupt(), "interrupted; run the same command again to go on"),
+        (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug"),
+    ],
+)
+def test_a_run_that_fails_keeps_what_it_counted(
+    run: Callable[..., tuple[int, dict | None]], lake: Lake, error: BaseException, says: str
+) -> None:
+    status, summary = run(failing(error))
+    assert status == 1
+    assert summary is not None
+    assert (summary["status"], summary["error"]) == ("failed", says)
+    assert summary["counts"]["clean"] == 2
+    assert [row["status"] for row in lake.read(RUNS).collect()] == ["failed"]
+    assert not lake.files.exists(lake.path("_staging", summary["run_id"]))
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (failing(UsageError("no such input")), ()),
+        (stage, ("--set", "clean.min_words=none")),
+        (stage, ("--env", "nowhere")),
+        (stage, ("--set", "clean.min_wrods=3")),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_leaves_no_run(
+    run: Callable[..., tuple[int, dict | None]], lake: Lake, call: Call, arguments: tuple[str, ...]
+) -> None:
+    assert run(call, *arguments) == (2, None)
+    assert not lake.exists(RUNS)
+
+
+def test_a_dry_run_leaves_no_run(run: Callable[..., tuple[int, dict | None]], lake: Lake) -> None:
+    status, summary = run(lambda job, args: job.count(input=1), "--dry-run")
+    assert status == 0
+    assert summary is not None
+    assert summary["counts"] == {"input": 1}
+    assert not lake.exists(RUNS)

@@ -1,0 +1,210 @@
+import threading
+
+import pytest
+from contents import clean_rows, contents, raw_rows, rows
+from delta.exceptions import ConcurrentAppendException, MetadataChangedException
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from adc.lake import Lake, as_rows, labelled_tweets, latest_changes, retry_conflicts
+from adc.tables import METRICS, RAW_TWEETS, TABLES
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_is_made_once_and_as_declared(lake, table):
+    assert (lake.exists(table), lake.read(table).count()) == (False, 0)
+    for _ in range(2):
+        lake.ensure(table)
+    assert (lake.exists(table), lake.version(table)) == (True, 0)
+    assert lake.handle(table).toDF().schema == StructType.fromDDL(table.ddl)
+    detail = lake.handle(table).detail().first()
+    assert tuple(detail["clusteringColumns"]) == table.cluster_by
+    assert (
+        detail["properties"].items()
+        >= {
+            "delta.enableChangeDataFeed": "true",
+            **{f"delta.constraints.{name}": check for name, check in table.checks.items()},
+        }.items()
+    )
+
+
+def test_a_row_that_breaks_a_constraint_is_refused(lake):
+    found = raw_rows(lake, {"id": "1", "text": "نص"})
+    for broken, constraint in [
+        ({"status": "'lost'"}, "known_status"),
+        ({"text": "CAST(NULL AS STRING)"}, "text_when_found"),
+        ({"status": "'missing'"}, "text_when_found"),
+        ({"attempts": "CAST(NULL AS INT)"}, "attempts"),
+    ]:
+        rejected = found.withColumns({name: F.expr(value) for name, value in broken.items()})
+        with pytest.raises(Exception, match=constraint):
+            lake.append(RAW_TWEETS, rejected)
+    assert contents(lake, RAW_TWEETS) == []
+
+
+def test_merge_changes_what_it_is_told_to_and_leaves_equal_rows_alone(lake):
+    def merge(*records, **how):
+        lake.merge(RAW_TWEETS, raw_rows(lake, *records), **how)
+        return contents(lake, RAW_TWEETS, "id", "dialect", "text", "run_id")
+
+    one, two = {"id": "1", "text": "a"}, {"id": "2", "text": "b", "dialect": "EG"}
+    both = merge(one, two)
+    assert both == [("1", None, "a", "earlier"), ("2", "EG", "b", "earlier")]
+
+    # Nothing differs: no row counts as changed. Without any row it ends before it begins.
+    assert merge(two, one, bounded_by="id_num") == both
+    version = lake.version(RAW_TWEETS)
+    assert merge(bounded_by="id_num") == both
+    assert lake.version(RAW_TWEETS) == version
+    feed = lake.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", 0)
+    assert rows(feed.load(lake.path("raw_tweets")), "id", "_change_type", "_commit_version") == [
+        ("1", "insert", 1),
+        ("2", "insert", 1),
+    ]
+
+    # Only the columns of `update`, only where `update_if` holds, and without `insert` no new row.
+    assert merge(
+        *({"id": number, "dialect": "SA", "text": "c", "run_id": "later"} for number in "123"),
+        update={"dialect": "new.dialect", "run_id": "new.run_id"},
+        update_if="old.dialect IS NULL",
+        insert=False,
+        bounded_by="id_num",
+    ) == [("1", "SA", "a", "later"), ("2", "EG", "b", "earlier")]
+
+    # Where a row can be deleted it is; else every column that differs is set.
+    assert merge(
+        *({"id": number, "text": "d", "run_id": "last"} for number in "1245"),
+        delete_if="new.id = '2'",
+        insert_if="new.id <> '5'",
+        bounded_by="id_num",
+    ) == [("1", None, "d", "last"), ("4", None, "d", "last")]
+
+
+def test_append_takes_the_columns_by_name(lake):
+    record = {"model": "m", "split": "test", "metric": "f1", "dialect": "EG", "value": 0.5, "run_id": "r"}
+    added = as_rows(lake.spark, METRICS, [record, record | {"dialect": "SA"}])
+    lake.append(METRICS, added.select(*reversed(added.columns), F.lit(1).alias("of_no_use")))
+    assert contents(lake, METRICS, "dialect", "value") == [("EG", 0.5), ("SA", 0.5)]
+
+
+def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
+    """They make the table at once, and then change the same row of it at once."""
+    failures = []
+    together = threading.Barrier(2)
+
+    def write(writer):
+        try:
+            together.wait(timeout=100)
+            lake.ensure(RAW_TWEETS)
+            together.wait(timeout=100)
+            lake.merge(
+                RAW_TWEETS, raw_rows(lake, *({"id": tweet, "text": writer} for tweet in (writer, "9")))
+            )
+        except Exception as error:
+            failures.append(error)
+            together.abort()
+
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in ("1", "2")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    assert contents(lake, RAW_TWEETS, "id", "text") in (
+        [("1", "1"), ("2", "2"), ("9", "1")],
+        [("1", "1"), ("2", "2"), ("9", "2")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("errors", "attempts", "outcome", "waits"),
+    [
+        ([], 3, "written", 0),
+        ([ConcurrentAppendException("x"), MetadataChangedException("x")], 3, "written", 2),
+        ([AnalysisException("[TABLE_OR_VIEW_ALREADY_EXISTS] x")], 3, "written", 1),
+        ([ConcurrentAppendException("x")] * 3, 3, ConcurrentAppendException, 2),
+        ([AnalysisException("[TABLE_OR_VIEW_NOT_FOUND] x")], 3, AnalysisException, 0),
+        ([ValueError("x")], 3, ValueError, 0),
+    ],
+)
+def test_only_conflicts_are_tried_again_and_not_for_ever(errors, attempts, outcome, waits):
+    left, waited = iter(errors), []
+
+    def write():
+        if error := next(left, None):
+            raise error
+        return "written"
+
+    if isinstance(outcome, str):
+        assert retry_conflicts(write, attempts, waited.append) == outcome
+    else:
+        with pytest.raises(outcome):
+            retry_conflicts(write, attempts, waited.append)
+    assert len(waited) == waits
+    assert all(0.5 * 2**n <= wait <= 1.0 * 2**n for n, wait in enumerate(waited))
+
+
+def test_a_table_in_many_small_files_is_compacted(spark, settings):
+    strict, lax = (Lake(spark, settings(lake__small_files=number).lake) for number in (1, 2))
+    strict.append(RAW_TWEETS, raw_rows(strict, {"id": "1", "text": "a"}, {"id": "2", "text": "b"}))
+    assert (lax.compact(RAW_TWEETS), len(lax.read(RAW_TWEETS).inputFiles())) == (False, 2)
+    assert (strict.compact(RAW_TWEETS), len(lax.read(RAW_TWEETS).inputFiles())) == (True, 1)
+    assert contents(strict, RAW_TWEETS, "id", "text") == [("1", "a"), ("2", "b")]
+
+
+def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):
+    spark.sql(f"CREATE SCHEMA by_name LOCATION '{tmp_path}/schema'")
+    lake = Lake(spark, settings(lake__catalog="spark_catalog.by_name").lake)
+    try:
+        assert lake.where(RAW_TWEETS) == "spark_catalog.by_name.raw_tweets"
+        assert (lake.exists(RAW_TWEETS), lake.read(RAW_TWEETS).count()) == (False, 0)
+        lake.append(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "a"}))
+        lake.merge(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "b"}), bounded_by="id_num")
+        assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "b")]
+        assert rows(spark.table("by_name.raw_tweets"), "id", "text") == [("1", "b")]
+        assert (lake.version(RAW_TWEETS), lake.compact(RAW_TWEETS)) == (2, False)
+        assert lake.identity(RAW_TWEETS)[:8] in lake.checkpoint(RAW_TWEETS, RAW_TWEETS)
+        assert "_change_type" in lake.changes(RAW_TWEETS).columns
+        assert not lake.files.exists(lake_root)
+    finally:
+        spark.sql("DROP SCHEMA by_name CASCADE")
+
+
+def test_of_a_wave_of_changes_the_last_state_of_what_is_still_there(spark):
+    feed = spark.createDataFrame(
+        [
+            ("updated", "new", "update_postimage", 2),
+            ("updated", "old", "update_preimage", 2),
+            ("updated", "old", "insert", 1),
+            ("inserted", "only", "insert", 3),
+            ("deleted", "gone", "insert", 1),
+            ("deleted", "gone", "delete", 2),
+            ("back", "first", "delete", 2),
+            ("back", "second", "insert", 3),
+        ],
+        "id STRING, text STRING, _change_type STRING, _commit_version LONG",
+    )
+    assert rows(latest_changes(feed, "id"), "id", "text") == [
+        ("back", "second"),
+        ("inserted", "only"),
+        ("updated", "new"),
+    ]
+
+
+def test_of_equal_texts_the_labelled_one_with_the_lowest_id_counts(lake):
+    tweets = clean_rows(
+        lake,
+        {"id": "9", "text": "same", "dialect": "EG"},
+        {"id": "10", "text": "same", "dialect": "SA"},
+        {"id": "8", "text": "same"},
+        {"id": "11", "text": "other", "dialect": "SA"},
+        {"id": "12", "text": "unlabelled"},
+    )
+    assert rows(labelled_tweets(tweets), "id", "text", "dialect") == [
+        ("11", "other", "SA"),
+        ("9", "same", "EG"),
+    ]
+    assert set(labelled_tweets(tweets).columns) == set(tweets.columns)

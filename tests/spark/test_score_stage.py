@@ -1,0 +1,145 @@
+import math
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from contents import clean_rows, contents
+
+from adc import classify
+from adc.errors import UsageError
+from adc.model.predictor import COLUMNS
+from adc.scoring.predict import with_predictions
+from adc.scoring.stage import score
+from adc.settings import ScoreSettings
+from adc.tables import CLEAN_TWEETS, PREDICTIONS
+
+pytestmark = pytest.mark.spark
+
+TEXTS = [
+    "عايز كده", "واش بزاف", "ابغى الحين", "وش اليوم 😂؟", "@a عايز https://t.co/x", "كلام لا يعرفه النموذج",
+    "", None, " \r\n", "hello", "😂😂", "وش", "عايز\0كده", "عايز كده " * 100_000,
+]  # fmt: skip
+
+
+def predictions(lake, *columns):
+    return contents(lake, PREDICTIONS, "id", *columns)
+
+
+@pytest.fixture
+def run(job, bundle_path):
+    """Runs the stage and gives its counts, once its sums have been found to hold."""
+
+    def go(path=None, bundle=bundle_path, replace=False, **overrides):
+        this = job("score", **overrides)
+        score(this, path, bundle, replace)
+        count = this.counts
+        assert count["input"] == count["scored"] + count["noted"] + count["duplicate"] + count["skipped"]
+        return {name: number for name, number in count.items() if number}
+
+    return go
+
+
+def told(predicted, figure=float):
+    """Predictions as plain values, however they came about; each figure as `figure` makes it."""
+
+    def plain(value):
+        if isinstance(value, str | None):
+            return value
+        if isinstance(value, float):
+            return None if math.isnan(value) else figure(value)
+        return [plain(list(part.values()) if hasattr(part, "values") else part) for part in value]
+
+    return [[plain(value) for value in row] for row in predicted[list(COLUMNS)].itertuples(index=False)]
+
+
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_predictions_are_those_of_the_library_however_the_rows_are_cut(spark, tiny_bundle, partitions):
+    numbered = list(enumerate(TEXTS * 3))
+    frame = spark.createDataFrame(numbered, "n INT, text STRING").repartition(partitions)
+    scored = with_predictions(frame, tiny_bundle, ScoreSettings())
+    assert scored.columns == ["n", "text", *COLUMNS, "model"]
+    expected = classify([text or "" for text in TEXTS], tiny_bundle)
+    nearly = partial(pytest.approx, abs=1e-6)
+    assert told(scored.toPandas().sort_values("n")) == told(expected, nearly) * 3
+    assert {row["model"] for row in scored.select("model").distinct().collect()} == {tiny_bundle.model}
+
+
+def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
+    lake, run, tiny_bundle, tmp_path
+):
+    own = tiny_bundle.profile.hash
+    lake.append(
+        CLEAN_TWEETS,
+        clean_rows(
+            lake,
+            # Cleaned under the bundle's own profile: `clean` is what is scored. Under another: the text.
+            {"id": "1", "text": "hello", "clean": TEXTS[0], "profile_hash": own},
+            {"id": "2", "text": TEXTS[1], "clean": "hello", "profile_hash": "another"},
+            {"id": "3", "text": TEXTS[2]},
+        ),
+    )
+    dialects = dict(zip(TEXTS[:4], classify(TEXTS[:4], tiny_bundle)["dialect"], strict=True))
+    assert run() == {"input": 3, "scored": 3}
+    first = contents(lake, PREDICTIONS)
+    assert predictions(lake, "source", "dialect", "note", "model") == [
+        (number, "test", dialects[text], None, tiny_bundle.model)
+        for number, text in zip("123", TEXTS, strict=False)
+    ]
+    assert run() == {} and contents(lake, PREDICTIONS) == first
+
+    lake.merge(CLEAN_TWEETS, clean_rows(lake, {"id": "3", "text": TEXTS[3]}, {"id": "4", "text": TEXTS[0]}))
+    assert run() == {"input": 2, "scored": 2}
+    assert predictions(lake, "dialect")[2:] == [("3", dialects[TEXTS[3]]), ("4", dialects[TEXTS[0]])]
+    assert contents(lake, PREDICTIONS)[:2] == first[:2]
+
+    other = replace(tiny_bundle, name="other")
+    other.save(tmp_path / "other")
+    assert run(bundle=str(tmp_path / "other")) == {"input": 4, "scored": 4}
+    assert [(number, model) for number, model in predictions(lake, "model") if number == "1"] == [
+        ("1", other.model),
+        ("1", tiny_bundle.model),
+    ]
+
+
+def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_path):
+    archive = tmp_path / "archive.csv"
+    lines = ["7,عايز كده,2020-01-02", "7,عايز كده,2020-01-02", "8,hello,", "9,وش,", ",عايز,", ",عايز,"]
+    archive.write_text("\n".join(["id,text,created_at", *lines]))
+    assert run(str(archive)) == {"input": 6, "scored": 2, "noted": 2, "duplicate": 2}
+    first = contents(lake, PREDICTIONS)
+    notes = [(number[:6], source, note) for number, source, note in predictions(lake, "source", "note")]
+    assert notes == [
+        ("7", "archive.csv", None),
+        ("8", "archive.csv", "no_arabic"),
+        ("9", "archive.csv", "too_short"),
+        ("sha256", "archive.csv", None),
+    ]
+
+    assert run(str(archive)) == {"input": 6, "duplicate": 2, "skipped": 4}
+    assert contents(lake, PREDICTIONS) == first
+
+    abstained = run(str(archive), replace=True, score__abstain_below=1)
+    assert abstained == {"input": 6, "noted": 4, "duplicate": 2}
+    assert [row[1:] for row in predictions(lake, "dialect", "note")] == [
+        (None, "low_confidence"),
+        (None, "no_arabic"),
+        (None, "too_short"),
+        (None, "low_confidence"),
+    ]
+
+
+def test_what_cannot_be_scored_is_refused_and_a_dry_run_touches_nothing(
+    job, lake, lake_root, tmp_path, bundle_path, capsys
+):
+    for path, bundle, message in [
+        (None, None, "no bundle to score with: give --bundle DIR or score.bundle"),
+        (None, "/nowhere", "/nowhere is not a bundle: it has no manifest.json"),
+        (None, bundle_path, "there is no table .*clean_tweets yet: run clean first, or give --input"),
+        ("/nowhere.csv", bundle_path, "/nowhere.csv does not exist"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            score(job("score"), path, bundle)
+    (tmp_path / "a.csv").write_text("text\nعايز\n")
+    score(job("score", dry_run=True, score__bundle=bundle_path), str(tmp_path / "a.csv"))
+    assert "1 rows of" in capsys.readouterr().out
+    assert not lake.files.exists(lake_root)

@@ -1,0 +1,202 @@
+import pytest
+from contents import contents, raw_rows, rows
+
+from adc.errors import RunError, UsageError
+from adc.scraping.server import Behaviour, LookupServer
+from adc.scraping.stage import commit_outcomes, scrape, waves_in_id_order
+from adc.tables import QUARANTINE, RAW_TWEETS
+
+pytestmark = pytest.mark.spark
+
+TEXTS = {
+    "1175358310087892993": "شلونك 👨‍👩‍👧‍👦 ❤️\r\nسطر\nسطر\rسطر\u2028",
+    "2": "قبل\0بعد",
+    "3": "",
+    "4": None,
+    "5": " \t\ufeff ",
+}
+
+
+@pytest.fixture
+def ids(tmp_path):
+    """Writes a list of ids and gives its path: ids("1,EG", "2,")."""
+
+    def write(*lines):
+        path = tmp_path / "ids.csv"
+        path.write_text("\n".join(["id,dialect", *lines]) + "\n")
+        return str(path)
+
+    return write
+
+
+def checked(job):
+    """The counts of a run, once its sums have been found to hold."""
+    count = job.counts
+    assert count["input"] == count["invalid"] + count["duplicate"] + count["already"] + count["asked"]
+    assert count["asked"] == count["found"] + count["missing"] + count["failed"] + count["unasked"]
+    return {name: number for name, number in count.items() if number}
+
+
+def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, ids):
+    listed = ids(*(f"{tweet_id},EG" for tweet_id in (*TEXTS, "6")), "2,", "5,SA", "1.2e18,SA", "x,", ",")
+    with LookupServer(TEXTS) as server:
+        settings = {"scrape__url": server.url, "scrape__batch_size": 1, "scrape__rate_limit": 4}
+        first, second = (job("scrape", **settings) for _ in range(2))
+        scrape(first, listed)
+        assert server.statistics.ids == 6
+        arrivals = server.statistics.arrivals
+        outcomes, refused = contents(lake, RAW_TWEETS), contents(lake, QUARANTINE)
+        scrape(second, listed)
+        assert server.statistics.ids == 6
+    # Two tasks at two requests a second each.
+    assert arrivals[-1] - arrivals[0] >= 0.9
+
+    assert rows(
+        lake.read(RAW_TWEETS), "id", "dialect", "status", "text", "http_status", "attempts"
+    ) == sorted(
+        (
+            tweet_id,
+            None if tweet_id == "5" else "EG",
+            "missing" if TEXTS.get(tweet_id) is None else "found",
+            TEXTS.get(tweet_id),
+            200,
+            1,
+        )
+        for tweet_id in (*TEXTS, "6")
+    )
+    assert rows(lake.read(QUARANTINE), "stage", "row_key", "reason") == [
+        ("scrape", "", "invalid_id"),
+        ("scrape", "1.2e18", "invalid_id"),
+        ("scrape", "5", "two_labels"),
+        ("scrape", "x", "invalid_id"),
+    ]
+    listed_counts = {"input": 11, "invalid": 3, "duplicate": 2}
+    assert checked(first) == listed_counts | {"asked": 6, "found": 4, "missing": 2}
+    # The second run changed nothing, not even who wrote a row and when.
+    assert checked(second) == listed_counts | {"already": 6}
+    assert (contents(lake, RAW_TWEETS), contents(lake, QUARANTINE)) == (outcomes, refused)
+
+
+def test_the_next_run_asks_what_is_left_and_what_retry_names_and_takes_new_labels(job, lake, ids):
+    with LookupServer({"1": "أول", "2": None, "3": "ثالث", "10": "عاشر"}) as server:
+        first = job("scrape", scrape__url=server.url)
+        scrape(first, ids("10,", "1,", "2,", "3,EG"), limit=3)
+    assert contents(lake, RAW_TWEETS, "id") == [("1",), ("2",), ("3",)]
+    with LookupServer({"1": "غيره", "2": "ثاني", "3": "غيره", "10": "عاشر"}) as server:
+        second = job("scrape", scrape__url=server.url)
+        scrape(second, ids("10,", "1,SA", "2,MA", "3,SA"), retry=["missing"])
+        assert server.statistics.ids == 2
+    assert contents(lake, RAW_TWEETS, "id", "dialect", "status", "text", "attempts") == [
+        ("1", "SA", "found", "أول", 1),
+        ("10", None, "found", "عاشر", 1),
+        ("2", "MA", "found", "ثاني", 2),
+        ("3", "EG", "found", "ثالث", 1),
+    ]
+    assert contents(lake, QUARANTINE, "row_key", "reason", "payload") == [
+        ("3", "label_conflict", '{"id":"3","dialect":"SA","known_dialect":"EG"}')
+    ]
+    assert checked(first) == {"input": 4, "asked": 4, "found": 2, "missing": 1, "unasked": 1}
+    assert checked(second) == {"input": 4, "already": 2, "asked": 2, "found": 2}
+
+
+def test_every_text_arrives_through_faults_of_every_kind(job, lake, ids):
+    texts = {str(10**18 + number): f"نص {number} 👍" for number in range(300)}
+    faults = Behaviour(error_rate=0.15, cut_rate=0.05, reset_rate=0.05, drip_rate=0.05, drip_seconds=0.2)
+    with LookupServer(texts, faults) as server:
+        run = job("scrape", scrape__url=server.url, scrape__batch_size=10, scrape__max_attempts=20)
+        scrape(run, ids(*(f"{tweet_id}," for tweet_id in texts)))
+        assert len(server.statistics.answered) > 4
+    assert contents(lake, RAW_TWEETS, "id", "text") == sorted(texts.items())
+    assert checked(run) == {"input": 300, "asked": 300, "found": 300}
+
+
+def test_an_api_that_refuses_the_token_stops_the_run_before_any_row(job, lake, ids):
+    with LookupServer({"1": "نص"}, Behaviour(token="right")) as server:
+        run = job("scrape", scrape__url=server.url, scrape__token="wrong-token", scrape__batch_size=1)
+        with pytest.raises(RunError, match=r"HTTP 401.*ADC_SCRAPE__TOKEN") as refused:
+            scrape(run, ids("1,", "2,", "3,"))
+    assert "wrong-token" not in str(refused.value)
+    assert checked(run) == {"input": 3, "asked": 3, "unasked": 3}
+    assert contents(lake, RAW_TWEETS) == []
+
+
+def test_without_ids_and_url_the_sample_corpus_is_served_and_asked(job, lake, capsys):
+    run = job("scrape")
+    scrape(run, limit=20)
+    assert "the sample corpus at an embedded server, http://127.0.0.1:" in capsys.readouterr().out
+    checked(run)
+    assert run.counts["found"] + run.counts["missing"] == 20 == lake.read(RAW_TWEETS).count()
+
+
+def test_a_dry_run_says_what_it_would_ask_and_touches_nothing(job, lake, lake_root, ids, capsys):
+    with LookupServer(TEXTS) as server:
+        run = job("scrape", dry_run=True, scrape__url=server.url)
+        scrape(run, ids("1,", "2,", "x,"))
+        assert server.statistics.requests == 0
+        assert f"2 ids would be asked of {server.url}" in capsys.readouterr().out
+    assert not lake.files.exists(lake_root)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "arguments", "message"),
+    [
+        ({"scrape__url": "http://127.0.0.1:9/"}, {}, "--ids PATH is needed"),
+        ({}, {"ids": "ids.csv"}, "scrape.url is not set"),
+        (
+            {"scrape__url": "http://127.0.0.1:9/"},
+            {"ids": "/nowhere/ids.csv"},
+            "/nowhere/ids.csv does not exist",
+        ),
+        ({}, {"retry": ["found"]}, "--retry found: only missing and failed can be asked again"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_touched(
+    job, lake, lake_root, overrides, arguments, message
+):
+    with pytest.raises(UsageError, match=message):
+        scrape(job("scrape", **overrides), **arguments)
+    assert not lake.files.exists(lake_root)
+
+
+@pytest.mark.parametrize("first", [7, 100])
+def test_waves_are_ranges_of_ids_that_together_are_the_work(spark, first):
+    todo = spark.range(1, 101).selectExpr("CAST(id * id AS STRING) AS id", "id * id AS id_num")
+    waves = [
+        [row["id_num"] for row in wave.collect()] for wave in waves_in_id_order(todo, first, seconds=0.001)
+    ]
+    assert [number for wave in waves for number in sorted(wave)] == [n * n for n in range(1, 101)]
+    assert len(waves) == 1 if first >= 100 else len(waves) > 1
+
+
+def test_an_outcome_only_improves(job, lake):
+    run = job("scrape")
+    cases = [  # status before, status learnt, status after, whether the row is written
+        ("found", "found", "found", False),
+        ("found", "missing", "found", False),
+        ("found", "failed", "found", False),
+        ("missing", "found", "found", True),
+        ("missing", "missing", "missing", True),
+        ("missing", "failed", "missing", False),
+        ("failed", "found", "found", True),
+        ("failed", "missing", "missing", True),
+        ("failed", "failed", "failed", True),
+        (None, "failed", "failed", True),
+        (None, "unasked", None, False),
+    ]
+
+    def outcomes(statuses, run_id):
+        records = (
+            {"id": str(n), "status": status, "text": run_id if status == "found" else None, "run_id": run_id}
+            for n, status in enumerate(statuses, 10)
+            if status
+        )
+        return raw_rows(lake, *records)
+
+    lake.append(RAW_TWEETS, outcomes([before for before, *_ in cases], "earlier"))
+    with pytest.raises(RunError, match="refused to serve"):
+        commit_outcomes(run, outcomes([learnt for _, learnt, *_ in cases], run.run_id))
+    assert contents(lake, RAW_TWEETS, "id", "status", "attempts", "run_id") == [
+        (str(n), after, 2 if written and before else 1, run.run_id if written else "earlier")
+        for n, (before, _, after, written) in enumerate(cases, 10)
+        if after
+    ]
