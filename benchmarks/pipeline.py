@@ -1,4 +1,4 @@
-"""Time the five jobs on a folder with ids.csv (id, dialect) and texts.parquet (id, text), one after the other.
+"""Time the five jobs on a folder with ids.csv (id, dialect) and texts.parquet (id, text).
 
     python benchmarks/pipeline.py FOLDER [LAKE]
 

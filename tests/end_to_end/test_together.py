@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,13 @@ def test_one_rank_and_two_learn_the_same(submit: Submitter) -> None:
 
 def rank_processes(driver: "subprocess.Popen[str]") -> list[psutil.Process]:
     """The processes that run Horovod's ranks under a driver, once they compute."""
-    below = psutil.Process(driver.pid).children(recursive=True)
-    return [process for process in below if "horovod.spark.task.gloo_exec_fn" in " ".join(process.cmdline())]
+    ranks = []
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        # Of the many short-lived processes under a driver some end while they are looked at.
+        with suppress(psutil.Error):
+            if "horovod.spark.task.gloo_exec_fn" in " ".join(process.cmdline()):
+                ranks.append(process)
+    return ranks
 
 
 def test_a_killed_rank_ends_the_run_with_an_error_and_the_next_run_trains(submit: Submitter) -> None:
