@@ -19,7 +19,7 @@ from adc.scraping.server import LookupServer, load_corpus
 ROOT = Path(__file__).parents[1]
 
 
-def run(lake: Path, job: str, *args: str) -> dict[str, Any]:
+def run(lake: Path, job: str, *args: str) -> None:
     summary = lake / f"{job}.json"
     command = [
         "spark-submit",
@@ -32,21 +32,19 @@ def run(lake: Path, job: str, *args: str) -> dict[str, Any]:
     ]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     told: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
-    return told
+    rows = told["counts"].get("input", told["counts"].get("train", 0))
+    print(f"{job:<10}{rows:>10,}{told['seconds']:>10.0f}{rows / told['seconds']:>10,.0f}", flush=True)
 
 
 def main(folder: Path, lake: Path) -> None:
     bundle = lake / "models" / "benchmark"
-    with LookupServer(load_corpus(folder / "texts.parquet")) as server:
-        runs = [run(lake, "scrape", "--ids", str(folder / "ids.csv"), "--set", f"scrape.url={server.url}")]
-    runs.append(run(lake, "clean"))
-    runs.append(run(lake, "train", "--bundle", str(bundle), "--set", "train.epochs=1"))
-    runs.append(run(lake, "score", "--bundle", str(bundle)))
-    runs.append(run(lake, "evaluate", "--bundle", str(bundle)))
     print(f"{'stage':<10}{'rows':>10}{'seconds':>10}{'rows/s':>10}")
-    for told in runs:
-        rows = told["counts"].get("input", told["counts"].get("train", 0))
-        print(f"{told['stage']:<10}{rows:>10,}{told['seconds']:>10.0f}{rows / told['seconds']:>10,.0f}")
+    with LookupServer(load_corpus(folder / "texts.parquet")) as server:
+        run(lake, "scrape", "--ids", str(folder / "ids.csv"), "--set", f"scrape.url={server.url}")
+    run(lake, "clean")
+    run(lake, "train", "--bundle", str(bundle), "--set", "train.epochs=1")
+    run(lake, "score", "--bundle", str(bundle))
+    run(lake, "evaluate", "--bundle", str(bundle))
     trained = load_bundle(bundle)
     print(f"training epoch: {trained.history[0]['seconds']:.0f} s on 2 ranks")
     for split, figures in trained.metrics.items():

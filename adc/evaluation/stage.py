@@ -38,7 +38,15 @@ def evaluate(
     """
     models = [chosen_bundle(job, place) for place in (bundles or (None,))]
     truth, name = _truth(job, split, labelled)
-    truth = truth.cache()
+    truth.cache()
+    try:
+        _evaluate(job, models, truth, name, report)
+    finally:
+        # What is cached answers for the file by its name, also to a later run in this process.
+        truth.unpersist()
+
+
+def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, report: str | None) -> None:
     labels = truth.groupBy(F.col("dialect").alias("label")).agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adc.cleaning.profiles import Profile, profile_of
+from adc.cleaning.profiles import RULES_VERSION, Profile, profile_of
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 
@@ -77,6 +77,7 @@ class Bundle:
             "max_tokens": self.encoder.max_tokens,
             "network": asdict(self.network),
             "profile": {"name": self.profile.name, "switches": dict(self.profile.switches)},
+            "rules": RULES_VERSION,
             "temperature": self.temperature,
             "metrics": self.metrics,
             "history": [dict(row) for row in self.history],
@@ -102,6 +103,11 @@ def load_bundle(folder: str | Path) -> Bundle:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         if manifest.get("format") != FORMAT:
             raise UsageError(f"it has format {manifest.get('format')}; this adc reads format {FORMAT}")
+        if manifest["rules"] != RULES_VERSION:
+            raise UsageError(
+                f"it was trained under version {manifest['rules']} of the cleaning rules; this adc has "
+                f"version {RULES_VERSION}: train it again"
+            )
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
         with np.load(place / WEIGHTS, allow_pickle=False) as stored:
             weights = {name: stored[name] for name in stored.files}

@@ -6,11 +6,11 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from contents import rows
 
 from adc.archives import archive_rows, id_rows, read_archive
 from adc.errors import UsageError
 from adc.settings import InputSettings
+from tests.spark.contents import rows
 
 pytestmark = pytest.mark.spark
 

@@ -1,10 +1,10 @@
 import pytest
-from contents import contents, raw_rows, rows
 
 from adc.cleaning import load_profile
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 

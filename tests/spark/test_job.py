@@ -108,6 +108,8 @@ def test_a_run_that_fails_keeps_what_it_counted(
         (stage, ("--set", "clean.min_words=none")),
         (stage, ("--env", "nowhere")),
         (stage, ("--set", "clean.min_wrods=3")),
+        (stage, ("--set", "scrape.token=hush-hush")),
+        (stage, ("--set", "lake.root=nowhere://bucket/lake")),
     ],
 )
 def test_wrong_usage_ends_with_2_and_leaves_no_run(

@@ -1,7 +1,6 @@
 import threading
 
 import pytest
-from contents import clean_rows, contents, raw_rows, rows
 from delta.exceptions import ConcurrentAppendException, MetadataChangedException
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
@@ -9,6 +8,7 @@ from pyspark.sql.types import StructType
 
 from adc.lake import Lake, as_rows, labelled_tweets, latest_changes, retry_conflicts
 from adc.tables import METRICS, RAW_TWEETS, TABLES
+from tests.spark.contents import clean_rows, contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 

@@ -3,7 +3,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from contents import clean_rows, contents
 
 from adc import classify
 from adc.errors import UsageError
@@ -12,6 +11,7 @@ from adc.scoring.predict import with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from tests.spark.contents import clean_rows, contents
 
 pytestmark = pytest.mark.spark
 

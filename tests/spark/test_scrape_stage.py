@@ -1,10 +1,10 @@
 import pytest
-from contents import contents, raw_rows, rows
 
 from adc.errors import RunError, UsageError
 from adc.scraping.server import Behaviour, LookupServer
 from adc.scraping.stage import commit_outcomes, scrape, waves_in_id_order
 from adc.tables import QUARANTINE, RAW_TWEETS
+from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 

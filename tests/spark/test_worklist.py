@@ -1,7 +1,7 @@
 import pytest
-from contents import raw_rows, rows
 
 from adc.scraping.worklist import check_ids, plan
+from tests.spark.contents import raw_rows, rows
 
 pytestmark = pytest.mark.spark
 

@@ -2,14 +2,11 @@
 
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from odd_api import answering, api
 
-from adc.scraping.lookup import BatchApi, Outcome, Pacer, look_up, without_surrogates
+from adc.scraping.lookup import BatchApi, Outcome, look_up, without_surrogates
 from adc.scraping.policy import Policy
 from adc.scraping.server import Behaviour, LookupServer
 
@@ -30,37 +27,6 @@ def looked_up(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, tim
         sleep=slept.append,
     )
     return list(asked), slept, len(requests)
-
-
-@contextmanager
-def api(answer: Callable[[list[str]], tuple[int, bytes, dict[str, str]]]) -> Iterator[str]:
-    """The address of a server that answers a list of ids with a status, a body and headers."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            ids = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, body, headers = answer(ids)
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def answering(body: bytes, status: int = 200, **headers: str):
-    return api(lambda ids: (status, body, {name.replace("_", "-"): value for name, value in headers.items()}))
 
 
 def test_every_id_has_one_outcome_in_the_order_asked():
@@ -263,36 +229,3 @@ def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
 )
 def test_half_an_emoji_becomes_the_replacement_character(text, whole):
     assert without_surrogates(text) == whole
-
-
-class Clock:
-    """Stands for the module `time`: sleeping is what makes it go on."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.mark.parametrize(
-    ("rate", "pause", "sent"),
-    [
-        (0, 0.0, [0, 0, 0, 0]),
-        (4, 0.0, [0, 0.25, 0.5, 0.75]),
-        (0.5, 0.0, [0, 2, 4, 6]),
-        (4, 1.0, [0, 1, 2, 3]),  # time let pass is not made up for
-    ],
-)
-def test_the_pacer_gives_out_send_times(monkeypatch, rate, pause, sent):
-    clock = Clock()
-    monkeypatch.setattr("adc.scraping.lookup.time", clock)
-    pacer, times = Pacer(rate), []
-    for _ in sent:
-        pacer.wait()
-        times.append(clock.now - 100)
-        clock.now += pause
-    assert times == pytest.approx(sent)
