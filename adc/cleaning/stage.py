@@ -47,7 +47,10 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
             )
             return
         job.lake.ensure(CLEAN_TWEETS)
-        checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, profile.hash)
+        # Whatever decides a row's fate is in the name: under other settings a full pass begins.
+        limits = job.settings.clean
+        rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
+        checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, rules)
         if full:
             job.lake.files.delete(checkpoint)
         if not job.lake.files.exists(checkpoint):
@@ -103,9 +106,14 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
     total = staged.count()
     usable = by_reason.pop(None, 0)
+    # An archive without labels takes none away.
+    values = {name: f"new.{name}" for name in CLEAN_TWEETS.columns} | {
+        "dialect": "coalesce(new.dialect, old.dialect)"
+    }
     job.lake.merge(
         CLEAN_TWEETS,
         rows,
+        update=values,
         delete_if="new.reason IS NOT NULL",
         insert_if="new.reason IS NULL",
         bounded_by="id",

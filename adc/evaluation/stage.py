@@ -38,15 +38,21 @@ def evaluate(
     """
     models = [chosen_bundle(job, place) for place in (bundles or (None,))]
     truth, name = _truth(job, split, labelled)
+    known = job.lake.read(PREDICTIONS)
+    if labelled:
+        # The same id in another file may be of another text.
+        known = known.limit(0)
     truth.cache()
     try:
-        _evaluate(job, models, truth, name, report)
+        _evaluate(job, models, truth, known, name, report)
     finally:
         # What is cached answers for the file by its name, also to a later run in this process.
         truth.unpersist()
 
 
-def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, report: str | None) -> None:
+def _evaluate(
+    job: Job, models: Sequence[Bundle], truth: DataFrame, known: DataFrame, name: str, report: str | None
+) -> None:
     labels = truth.groupBy(F.col("dialect").alias("label")).agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
@@ -57,7 +63,7 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     taxonomy = DIALECTS.restricted_to(
         sorted({*labels["label"], *(label for b in models for label in b.labels)})
     )
-    reports = [_evaluated(job, bundle, truth, taxonomy) for bundle in models]
+    reports = [_evaluated(job, bundle, truth, known, taxonomy) for bundle in models]
     _keep_metrics(job, reports, name)
     page = Report(
         title="Arabic dialect classification",
@@ -92,11 +98,13 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     return rows.select("id", "text", "clean", "profile_hash", "dialect"), split
 
 
-def _evaluated(job: Job, bundle: Bundle, truth: DataFrame, taxonomy: Taxonomy) -> ModelReport:
+def _evaluated(
+    job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame, taxonomy: Taxonomy
+) -> ModelReport:
     """One model's figures, from counts that Spark makes: no row but the errors shown reaches the driver."""
     truth = truth.withColumnRenamed("dialect", "label")
     predicted = ("id", "confidence", F.col("dialect").alias("predicted"))
-    known = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model).select(*predicted)
+    known = predictions.where(F.col("model") == bundle.model).select(*predicted)
     unscored = truth.join(known, "id", "left_anti")
     fresh = with_predictions(unscored, bundle, job.settings.score).select(*predicted)
     rows = (
@@ -130,7 +138,7 @@ def _evaluated(job: Job, bundle: Bundle, truth: DataFrame, taxonomy: Taxonomy) -
         region=score(to_regions(pairs, taxonomy.region_of), taxonomy.regions, seed=job.settings.seed),
         reliability=reliability(bins),
         errors=[
-            Example(row["id"], row["text"], row["label"], row["predicted"], row["confidence"])
+            Example(row["id"], row["clean"] or row["text"], row["label"], row["predicted"], row["confidence"])
             for row in errors
         ],
         history=bundle.history,

@@ -46,7 +46,10 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
             job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
             return
         lake.ensure(PREDICTIONS)
-        checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, bundle.model)
+        # Whatever decides a prediction is in the name: under other settings a full pass begins.
+        told = job.settings.score
+        rules = f"{bundle.model}-{told.abstain_below}-{told.plausible_mass}-{told.top_k}"
+        checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)
         if replace:
             lake.files.delete(checkpoint)
         if not lake.files.exists(checkpoint):

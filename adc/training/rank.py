@@ -111,6 +111,9 @@ class Rank:
                     f"the loss is {loss} at step {number} of epoch {epoch}: "
                     f"lower train.learning_rate, now {plan.learning_rate}"
                 )
+            if number == 1:
+                # The very first step also traces the graph, which would spoil the rate.
+                started = told = time.monotonic()
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 rate = seen / (told - started)

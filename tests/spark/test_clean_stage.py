@@ -104,6 +104,9 @@ def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, 
         kept = contents(lake, CLEAN_TWEETS, "text", "dialect", "author", "source", "weight")
         assert kept == sorted((text, "EG", "one", "labelled.csv", 0.5) for text in texts)
     assert lake.read(CLEAN_TWEETS).select("split").distinct().count() == 1
+    archive.write_text("\n".join(["text", *texts]))
+    run(str(archive), input__weight=0.5)
+    assert contents(lake, CLEAN_TWEETS, "dialect") == [("EG",)] * 7
     assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
 
 

@@ -64,10 +64,13 @@ def test_known_and_fresh_predictions_make_the_figures(
 
 
 def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
-    job: Callable[..., Job], tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
+    job: Callable[..., Job], lake: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
 ) -> None:
+    # Another tweet of this lake has the id that the file's first row has.
+    other = {"id": "1", "source": "test", "dialect": "SA", "model": tiny_bundle.model, "scored_at": NOON}
+    lake.append(PREDICTIONS, as_rows(lake.spark, PREDICTIONS, [other]))
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
-    lines = ["tweet,country", "عايز كده @someone,EG", "بلا تصنيف,", "واش بزاف,MA"]
+    lines = ["id,tweet,country", "1,عايز كده @someone,EG", "2,بلا تصنيف,", "3,واش بزاف,MA"]
     guesses = Predictor(tiny_bundle).predict(["عايز كده <user>", "واش بزاف"])["dialect"].tolist()
     for rows, right in ((1, guesses[0] == "EG"), (2, (guesses[0] == "EG") + (guesses[1] == "MA"))):
         archive.write_text("\n".join(lines[: 2 * rows]), encoding="utf-8")
