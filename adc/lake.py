@@ -37,6 +37,10 @@ CONFLICTS = (
     MetadataChangedException,
     ProtocolChangedException,
 )
+# Two jobs that make the same table at once: one of them finds it made, or half made.
+MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
+# So few tries that a folder of something else is soon refused: about 20 seconds.
+CREATE_ATTEMPTS = 6
 # A commit that lost to another writer is tried again from the new snapshot, this often.
 COMMIT_ATTEMPTS = 20
 # Files below this size count as small (Delta's own OPTIMIZE aims at 1 GiB).
@@ -86,7 +90,7 @@ class Lake:
             f"CREATE TABLE IF NOT EXISTS {self._sql_name(table)} ({table.ddl}) "
             f"USING DELTA {clustering} TBLPROPERTIES ({listed})"
         )
-        retry_conflicts(lambda: self.spark.sql(statement))
+        retry_conflicts(lambda: self.spark.sql(statement), CREATE_ATTEMPTS)
 
     def handle(self, table: Table) -> DeltaTable:
         """Delta's own handle of a table that exists."""
@@ -208,8 +212,7 @@ def retry_conflicts(
 
 
 def _is_conflict(error: Exception) -> bool:
-    # Two jobs that make the same table at once: one of them finds it made.
-    return isinstance(error, CONFLICTS) or "ALREADY_EXISTS" in str(error)
+    return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in MADE_MEANWHILE)
 
 
 def latest_changes(feed: DataFrame, key: str) -> DataFrame:

@@ -125,6 +125,7 @@ def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
         ([], 3, "written", 0),
         ([ConcurrentAppendException("x"), MetadataChangedException("x")], 3, "written", 2),
         ([AnalysisException("[TABLE_OR_VIEW_ALREADY_EXISTS] x")], 3, "written", 1),
+        ([AnalysisException("[DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION] x")], 3, "written", 1),
         ([ConcurrentAppendException("x")] * 3, 3, ConcurrentAppendException, 2),
         ([AnalysisException("[TABLE_OR_VIEW_NOT_FOUND] x")], 3, AnalysisException, 0),
         ([ValueError("x")], 3, ValueError, 0),
