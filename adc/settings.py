@@ -32,6 +32,12 @@ def _fit_for_a_header(token: SecretStr) -> SecretStr:
     return token
 
 
+def _without_password(url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("an address that holds a password would be printed; use ADC_SCRAPE__TOKEN")
+    return url
+
+
 class Section(BaseModel):
     """A named group of settings."""
 
@@ -56,26 +62,37 @@ class LakeSettings(Section):
 class ScrapeSettings(Section):
     """Looking up tweets over HTTP."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$")] | None = Field(
-        None, description="Address of the look-up API."
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$"), AfterValidator(_without_password)] | None = (
+        Field(None, description="Address of the look-up API.")
     )
-    api: Literal["batch"] = Field(
-        "batch", description="The API's contract; batch: POST of a JSON array of at most 1000 ids."
+    api: Literal["batch", "x2"] = Field(
+        "batch",
+        description="The API's contract; batch: POST of a JSON array of at most 1000 ids; x2: X API v2, "
+        "GET of at most 100 (scrape.url is then the address of its /2/tweets).",
     )
     token: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] | None = Field(
         None, description="Bearer token; only from the environment, as ADC_SCRAPE__TOKEN."
     )
-    batch_size: Annotated[int, Field(ge=1, le=1000)] = Field(1000, description="Ids a request.")
+    batch_size: Count | None = Field(
+        None, description="Ids a request; unset: as many as the API takes, batch 1000, x2 100."
+    )
     in_flight: Count = Field(8, description="Requests under way at once, for the whole job.")
     rate_limit: Annotated[float, Field(ge=0)] = Field(
         0, description="Requests a second for the whole job; 0: no limit."
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
-        30, description="Seconds to wait for a connection, and for each part of an answer."
+        30,
+        description="Seconds to connect, and between two parts of an answer; ten times that for all of it.",
     )
-    max_attempts: Count = Field(6, description="Times a batch is asked before its ids are `failed`.")
+    max_attempts: Count = Field(
+        6,
+        description="Times a batch that fails is asked before it is split, a lone id before it is `failed`; "
+        "the job stops after this times 2 × in_flight + 2 tries in a row that all failed.",
+    )
     max_body: Count = Field(
-        256 * 1024 * 1024, description="Bytes of one answer; a longer one is a failed try."
+        256 * 1024 * 1024,
+        description="Most bytes of one answer; for a longer one the batch is split. "
+        "A task holds in_flight of them at most.",
     )
     wave_seconds: Annotated[float, Field(gt=0)] = Field(
         60, description="How long a wave of look-ups should take: what a kill can cost."
@@ -232,7 +249,9 @@ def _complaints(invalid: ValidationError, given: Mapping[str, tuple[Any, str]]) 
     for error in invalid.errors():
         key = ".".join(str(part) for part in error["loc"])
         origin = next((origin for name, (_, origin) in given.items() if key.startswith(name)), "defaults")
-        shown = "" if key == SECRET else f"={error['input']}"
+        # An address may hold a password, even one that is refused for it.
+        secret = key == SECRET or (key == "scrape.url" and "@" in str(error["input"]))
+        shown = "" if secret else f"={error['input']}"
         yield f"setting {key}{shown} (from {origin}): {error['msg']}"
 
 

@@ -1,22 +1,19 @@
 """The Spark layer over the look-up: partitions of ids in, partitions of outcomes out, as Arrow batches."""
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
 
 import pyarrow as pa
-from pyspark.accumulators import Accumulator
 from pyspark.sql import DataFrame
 
-from adc.scraping.lookup import BatchApi, Outcome, Pacer, look_up
+from adc.scraping.apis import APIS
+from adc.scraping.gate import Gate
+from adc.scraping.lookup import look_up
 from adc.scraping.policy import Policy
 
-Item = TypeVar("Item")
-
-STATUSES = ("found", "missing", "failed", "unasked")
 FETCHED_DDL = (
     "id STRING, id_num BIGINT, dialect STRING, status STRING, text STRING, http_status INT, error STRING, "
     "attempts INT, fetched_at TIMESTAMP, run_id STRING"
@@ -39,75 +36,59 @@ FETCHED = pa.schema(
 
 @dataclass(frozen=True)
 class Fetcher:
-    """All that a task needs to look its ids up. The token travels in this closure and nowhere else.
+    """All that a task needs to look its ids up. The secrets travel in this closure and nowhere else.
 
-    `in_flight` and `rate` are one task's share of what the whole job may do.
+    A task may have all `in_flight` requests of the job under way: the gate decides, whatever the partitions.
     """
 
+    api: str
     url: str
-    token: str | None
+    token: str | None = field(repr=False)
     batch_size: int
     in_flight: int
-    rate: float
     timeout: float
     max_body: int
     policy: Policy
     run_id: str
-    progress: dict[str, "Accumulator[int]"]
-
-    def __repr__(self) -> str:
-        return f"Fetcher({self.url})"
+    gate: tuple[str, int]
+    gate_key: str = field(repr=False)
 
     def fetch(self, ids: DataFrame) -> DataFrame:
-        """The outcome of every (id, id_num, dialect)."""
+        """The outcome of every (id, id_num, dialect); no row for one left unasked by a stop."""
         return ids.mapInArrow(self.fetch_partition, FETCHED_DDL)
 
     def fetch_partition(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """One task: its ids in requests of `batch_size`, several under way at once, answers as they come."""
-        api = BatchApi(self.url, self.token, self.timeout, self.max_body)
-        pacer = Pacer(self.rate)
-        refused: list[str] = []
+        api = APIS[self.api](self.url, self.token, self.timeout, self.max_body)
+        requests = in_chunks(batches, self.batch_size)
+        with Gate(self.gate, self.gate_key) as gate, ThreadPoolExecutor(self.in_flight) as threads:
 
-        def ask(rows: list[dict[str, object]]) -> pa.RecordBatch:
-            ids = [str(row["id"]) for row in rows]
-            if refused:
-                outcomes = [Outcome(tweet_id, "unasked", error=refused[0]) for tweet_id in ids]
-            else:
-                outcomes = list(look_up(api, self.policy, ids, before_each=pacer.wait))
-                refused.extend(outcome.error or "" for outcome in outcomes if outcome.status == "unasked")
-            return self._batch(rows, outcomes)
+            def ask(rows: pa.Table) -> pa.RecordBatch:
+                listed = {row["id"]: row for row in rows.to_pylist()}
+                outcomes = look_up(api, self.policy, list(listed), gate)
+                stamp = {"fetched_at": datetime.datetime.now(datetime.UTC), "run_id": self.run_id}
+                records = [listed[outcome.id] | vars(outcome) | stamp for outcome in outcomes]
+                return pa.RecordBatch.from_pylist(records, schema=FETCHED)
 
-        requests = in_chunks(_rows(batches), self.batch_size)
-        with ThreadPoolExecutor(self.in_flight) as threads:
             # Never more than a window of answers is held, so memory does not grow with the ids.
             under_way = {threads.submit(ask, rows) for rows in islice(requests, self.in_flight)}
             while under_way:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 under_way |= {threads.submit(ask, rows) for rows in islice(requests, len(done))}
                 for answer in done:
-                    self._count(answer.result())
                     yield answer.result()
 
-    def _batch(self, rows: Sequence[dict[str, object]], outcomes: Sequence[Outcome]) -> pa.RecordBatch:
-        now = datetime.datetime.now(datetime.UTC)
-        records = [
-            row | asdict(outcome) | {"fetched_at": now, "run_id": self.run_id}
-            for row, outcome in zip(rows, outcomes, strict=True)
-        ]
-        return pa.RecordBatch.from_pylist(records, schema=FETCHED)
 
-    def _count(self, answer: pa.RecordBatch) -> None:
-        for entry in answer.column("status").value_counts().to_pylist():
-            self.progress[entry["values"]].add(entry["counts"])
-
-
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
+def in_chunks(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
+    """The rows in tables of `size`, the last one shorter, whatever the batches they come in."""
+    held: list[pa.RecordBatch] = []
     for batch in batches:
-        yield from batch.to_pylist()
-
-
-def in_chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of `size`, the last one shorter."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+        while batch.num_rows:
+            part = batch.slice(0, size - sum(each.num_rows for each in held))
+            batch = batch.slice(part.num_rows)
+            held.append(part)
+            if sum(each.num_rows for each in held) == size:
+                yield pa.Table.from_batches(held)
+                held = []
+    if held:
+        yield pa.Table.from_batches(held)

@@ -2,7 +2,8 @@
 
 import enum
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,35 +12,38 @@ class Action(enum.Enum):
     """What comes next for a batch."""
 
     ACCEPT = "accept"
-    RETRY = "retry"
+    RETRY = "retry"  # this batch waits, others go on
+    PAUSE = "pause"  # the API wants less: all wait, and no attempt is used up
     SPLIT = "split"
     FAIL = "fail"
-    STOP = "stop"
+    STOP = "stop"  # the whole job
 
 
 @dataclass(frozen=True)
 class Reply:
     """What came of one request: an HTTP status, or none and the reason why there is no answer.
 
-    `problem` is also set for a status of 200 whose body is not what the API promises.
+    `problem` is also set for a status of 200 whose body is not what the API promises; `too_long` for an
+    answer that was broken off at the most bytes allowed. The names of `headers` are in lower case.
     """
 
     status: int | None
     problem: str | None = None
-    retry_after: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    too_long: bool = False
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The action; for RETRY the seconds to wait first; for all but ACCEPT the reason."""
+    """The action; seconds that this batch (RETRY) or all (PAUSE, ACCEPT) wait; unless ACCEPT the reason."""
 
     action: Action
     reason: str = ""
     wait: float = 0.0
 
 
-# Statuses after which the same request may well succeed.
-TRANSIENT = frozenset({408, 429})
+TRANSIENT = frozenset({408})  # and 5xx: the same request may well succeed
+TOO_MANY = 429
 # The batch itself is refused: an id in it may be why, so halves are asked.
 REFUSED_BATCH = frozenset({400, 413, 422})
 
@@ -49,7 +53,7 @@ class Policy:
     """When to ask again, how long to wait, when to split a batch and when to stop the job.
 
     Waits double from `base` to `cap` seconds, with full jitter between half and the whole of it;
-    an API that says Retry-After is believed, up to `longest_pause`.
+    an API that says how long (Retry-After, x-rate-limit-reset) is believed, up to `longest_pause`.
     """
 
     max_attempts: int
@@ -60,28 +64,52 @@ class Policy:
     def decide(self, reply: Reply, attempt: int, ids: int, now: datetime | None = None) -> Decision:
         """What to do after the given attempt (from 1) at a batch of so many ids."""
         if reply.status is not None and 200 <= reply.status < 300 and reply.problem is None:
-            return Decision(Action.ACCEPT)
+            return Decision(Action.ACCEPT, wait=self._spent(reply, now))
         reason = reply.problem or f"HTTP {reply.status}"
-        if reply.status in REFUSED_BATCH:
-            return Decision(Action.SPLIT if ids > 1 else Action.FAIL, reason)
+        split_or_fail = Decision(Action.SPLIT if ids > 1 else Action.FAIL, reason)
+        if reply.too_long or reply.status in REFUSED_BATCH:
+            return split_or_fail
+        if reply.status == TOO_MANY:
+            return Decision(Action.PAUSE, reason, self.wait(attempt, reply.headers, now))
         if self._is_transient(reply):
+            # What fails every time may be one id's fault: halves tell.
             if attempt >= self.max_attempts:
-                return Decision(Action.FAIL, reason)
-            return Decision(Action.RETRY, reason, self.wait(attempt, reply.retry_after, now))
+                return split_or_fail
+            return Decision(Action.RETRY, reason, self.wait(attempt, reply.headers, now))
         return Decision(Action.STOP, reason)
+
+    def patience(self, in_flight: int) -> int:
+        """Tries that may fail in a row, over all tasks, before the API is taken to be out of order.
+
+        A lone id that makes its batch fail costs two batches' attempts before its other half succeeds; twice
+        what is in flight leaves room for several such at once.
+        """
+        return self.max_attempts * (2 * in_flight + 2)
+
+    def wait(self, attempt: int, headers: Mapping[str, str], now: datetime | None = None) -> float:
+        """Seconds before the next attempt."""
+        asked = asked_to_wait(headers, now or datetime.now(UTC))
+        if asked is not None:
+            return min(asked, self.longest_pause)
+        # The exponent is bounded: a float holds no 2 to the power of thousands.
+        return random.uniform(0.5, 1.0) * min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
 
     def _is_transient(self, reply: Reply) -> bool:
         if reply.status is None or reply.status in TRANSIENT or reply.status >= 500:
             return True
         return 200 <= reply.status < 300
 
-    def wait(self, attempt: int, retry_after: str | None, now: datetime | None = None) -> float:
-        """Seconds before the next attempt."""
-        asked = parse_retry_after(retry_after, now or datetime.now(UTC))
-        if asked is not None:
-            return min(asked, self.longest_pause)
-        # The exponent is bounded: a float holds no 2 to the power of thousands.
-        return random.uniform(0.5, 1.0) * min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
+    def _spent(self, reply: Reply, now: datetime | None) -> float:
+        """Seconds until an API whose answer says that it was the last one for now gives more."""
+        if reply.headers.get("x-rate-limit-remaining", "").strip() != "0":
+            return 0.0
+        return min(_until_reset(reply.headers, now or datetime.now(UTC)) or 0.0, self.longest_pause)
+
+
+def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait that an answer asks for, by Retry-After or x-rate-limit-reset; None if neither."""
+    after = parse_retry_after(headers.get("retry-after"), now)
+    return _until_reset(headers, now) if after is None else after
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -97,3 +125,9 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
+
+
+def _until_reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until x-rate-limit-reset, which is in seconds since 1970; None if it is not there."""
+    value = headers.get("x-rate-limit-reset", "").strip()
+    return max(0.0, float(value) - now.timestamp()) if value.isdecimal() else None

@@ -50,7 +50,10 @@ class Statistics:
 
 
 class LookupServer:
-    """Serves `texts` (id → text) in a thread of its own, from `start` or `with` on until `close`."""
+    """Serves `texts` (id → text) in a thread of its own, from `start` or `with` on until `close`.
+
+    `behaviour` may be replaced while it serves; only its rate limit stays that of the start.
+    """
 
     def __init__(
         self,
@@ -60,9 +63,9 @@ class LookupServer:
         port: int = 0,
     ) -> None:
         self._texts = texts
-        self._behaviour = behaviour or Behaviour()
+        self.behaviour = behaviour or Behaviour()
         self._host, self._port = host, port
-        self._window = RateWindow(self._behaviour.rate_limit)
+        self._window = RateWindow(self.behaviour.rate_limit)
         self._lookups = 0
         self._statistics = Statistics()
         self._lock = threading.Lock()
@@ -158,7 +161,7 @@ class LookupServer:
             return await self._send(self._health(), writer, request.keep_alive)
         reply = self._reply(request)
         with self._counted(reply):
-            await asyncio.sleep(self._behaviour.latency)
+            await asyncio.sleep(self.behaviour.latency)
             return await self._send(reply, writer, request.keep_alive)
 
     @contextmanager
@@ -185,7 +188,7 @@ class LookupServer:
         if request.method != "POST":
             reply = refusal(405, "look-ups are POST requests", "Allow: POST")
             return replace(reply, body=b"") if request.method == "HEAD" else reply
-        token = self._behaviour.token
+        token = self.behaviour.token
         if token is not None and request.headers.get("authorization") != f"Bearer {token}":
             return refusal(
                 401, "Authorization: Bearer <token> is missing or wrong", "WWW-Authenticate: Bearer"
@@ -206,7 +209,7 @@ class LookupServer:
         with self._lock:
             self._statistics.ids += len(ids)
         self._lookups += 1
-        fault = fault_of(self._lookups, self._behaviour)
+        fault = fault_of(self._lookups, self.behaviour)
         if fault in ERROR_REPLIES:
             return ERROR_REPLIES[fault]
         found = {tweet_id: self._texts[tweet_id] for tweet_id in ids if tweet_id in self._texts}
@@ -231,7 +234,7 @@ class LookupServer:
                 size = math.ceil(len(body) / DRIP_PIECES)
                 starts = range(0, len(body), size)
                 for start in starts:
-                    await asyncio.sleep(self._behaviour.drip_seconds / len(starts))
+                    await asyncio.sleep(self.behaviour.drip_seconds / len(starts))
                     writer.write(body[start : start + size])
                     await writer.drain()
             case _:

@@ -4,30 +4,36 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import id_rows, read_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.samples import write_sample_corpus
-from adc.scraping.fetch import STATUSES, Fetcher
+from adc.scraping.apis import APIS
+from adc.scraping.fetch import Fetcher
+from adc.scraping.gate import GateServer
+from adc.scraping.limiter import Limiter
+from adc.scraping.lookup import UNREQUESTED
 from adc.scraping.policy import Policy
 from adc.scraping.server import LookupServer, load_corpus
-from adc.scraping.worklist import WorkList, plan
+from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
+STATUSES = ("found", "missing", "failed")
 # Ids of the first wave, from whose time the next ones are sized, in batches a request under way.
 FIRST_WAVE_BATCHES = 4
-# The work list is cut at this many quantiles at most; a wave takes as many of these slices as fit its time.
-SLICES = 2000
 EXAMPLES = 3
-# A wave's parts for each task that runs at once: progress is known at the end of a part.
+# A wave's parts for each task that runs at once: what Spark does again when a worker dies.
 PARTS_A_SLOT = 4
+# Ids are said to look rounded when so many times as many do as would by chance.
+SUSPICIOUS = 3
 
 
 def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: int | None = None) -> None:
@@ -39,6 +45,12 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
     wrong = sorted(set(retry) - set(RETRYABLE))
     if wrong:
         raise UsageError(f"--retry {','.join(wrong)}: only {' and '.join(RETRYABLE)} can be asked again")
+    if limit is not None and limit < 0:
+        raise UsageError(f"--limit {limit}: give 0 or more")
+    api, size = job.settings.scrape.api, job.settings.scrape.batch_size
+    most = APIS[api].largest_batch
+    if size and size > most:
+        raise UsageError(f"scrape.batch_size={size}: scrape.api={api} takes at most {most} ids a request")
     with _api(job, ids) as (url, path):
         rows = id_rows(read_archive(job.lake.spark, path, job.settings.input), path, job.settings.input)
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
@@ -87,17 +99,30 @@ def _report(job: Job, work: WorkList) -> None:
             "duplicate"
         ),
         F.count("id_num").alias("usable"),
+        F.count(F.when(F.expr(ROUNDED), 1)).alias("rounded"),
+        F.coalesce(F.sum(F.expr(ROUNDED_BY_CHANCE)), F.lit(0.0)).alias("by_chance"),
     ).first()
     assert figures is not None
     asked = work.to_ask.count()
     job.count(input=figures["input"], invalid=figures["invalid"], duplicate=figures["duplicate"])
     job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=0)
     for reason in ("invalid_id", "two_labels"):
-        examples = [
-            row["id"] for row in work.checked.where(F.col("reason") == reason).orderBy("id").take(EXAMPLES)
-        ]
-        if examples:
-            job.say(f"{reason}: for example {', '.join(map(repr, examples))}; all are in quarantine")
+        if examples := _examples(work, F.col("reason") == reason):
+            job.say(f"{reason}: for example {examples}; all are in quarantine")
+    if figures["rounded"] > SUSPICIOUS * max(1.0, figures["by_chance"]):
+        job.count(looks_rounded=figures["rounded"])
+        job.say(
+            f"{figures['rounded']:,} of {figures['usable']:,} ids look as if a float or a spreadsheet had "
+            f"rounded them (by chance about {figures['by_chance']:,.0f} would), for example "
+            f"{_examples(work, F.expr(ROUNDED))}. A rounded id is nobody's or another tweet's, whose "
+            "label is then wrong. They are asked as they stand; the right ones are in the list as it was "
+            "before it passed through numbers"
+        )
+
+
+def _examples(work: WorkList, condition: Column) -> str:
+    ids = [row["id"] for row in work.checked.where(condition).orderBy("id").take(EXAMPLES)]
+    return ", ".join(map(repr, ids))
 
 
 def _keep_labels(job: Job, work: WorkList) -> None:
@@ -141,87 +166,104 @@ def _keep_labels(job: Job, work: WorkList) -> None:
 
 
 def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
-    staged = f"{job.staging}/work"
-    in_order = work.to_ask.orderBy("id_num")
-    (in_order if limit is None else in_order.limit(limit)).write.parquet(staged)
-    todo = job.lake.spark.read.parquet(staged)
-    context = job.lake.spark.sparkContext
-    done = {status: context.accumulator(0) for status in STATUSES}
     scrape_settings = job.settings.scrape
-    slots = context.defaultParallelism
-    tasks = min(slots, scrape_settings.in_flight)
-    # Each part paces itself from its own start: only as many as run at once keep a rate.
-    whole = tasks < slots or scrape_settings.rate_limit
-    parts = tasks if whole else PARTS_A_SLOT * slots
-    fetcher = Fetcher(
-        url=url,
-        token=scrape_settings.token.get_secret_value() if scrape_settings.token else None,
-        batch_size=scrape_settings.batch_size,
-        # At most `tasks` of the parts are at work at once, so that these shares keep the job's own limits.
-        in_flight=scrape_settings.in_flight // tasks,
-        rate=scrape_settings.rate_limit / tasks,
-        timeout=scrape_settings.timeout,
-        max_body=scrape_settings.max_body,
-        policy=Policy(scrape_settings.max_attempts),
-        run_id=job.run_id,
-        progress=done,
+    size = scrape_settings.batch_size or APIS[scrape_settings.api].largest_batch
+    todo = ranked(work.to_ask, job.staging)
+    total = todo.count() if limit is None else min(limit, todo.count())
+    context = job.lake.spark.sparkContext
+    parts = PARTS_A_SLOT * context.defaultParallelism
+    policy = Policy(scrape_settings.max_attempts)
+    limiter = Limiter(
+        scrape_settings.rate_limit, scrape_settings.in_flight, policy.patience(scrape_settings.in_flight)
     )
+    host = context.getConf().get("spark.driver.host") or "127.0.0.1"
+    bind = context.getConf().get("spark.driver.bindAddress") or host
+    with GateServer(limiter, bind, host) as gate:
+        fetcher = Fetcher(
+            api=scrape_settings.api,
+            url=url,
+            token=scrape_settings.token.get_secret_value() if scrape_settings.token else None,
+            batch_size=size,
+            in_flight=scrape_settings.in_flight,
+            timeout=scrape_settings.timeout,
+            max_body=scrape_settings.max_body,
+            policy=policy,
+            run_id=job.run_id,
+            gate=gate.address,
+            gate_key=gate.key,
+        )
 
-    def fetch(ids: DataFrame) -> DataFrame:
-        spread = ids.repartitionByRange(parts, "id_num").sortWithinPartitions("id_num")
-        return fetcher.fetch(spread)
+        def fetch(ids: DataFrame) -> DataFrame:
+            # A batch stays whole: every request asks for as many ids as it may.
+            batch = F.floor(F.col("rank") / size)
+            return fetcher.fetch(
+                ids.repartition(parts, batch).sortWithinPartitions("rank").select("id", "id_num", "dialect")
+            )
 
-    def commit(outcomes: DataFrame) -> Mapping[str, int]:
-        return commit_outcomes(job, outcomes)
+        def measure() -> Mapping[str, int]:
+            return {status: gate.counts.get(status, 0) for status in STATUSES}
 
-    first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * scrape_settings.batch_size
+        first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
+        waves = waves_in_id_order(todo, total, first, size, scrape_settings.wave_seconds)
+        try:
+            Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
+                takewhile(lambda _: gate.stopped is None, waves)
+            )
+        finally:
+            judged = sum(job.counts[status] for status in STATUSES)
+            job.counts["unasked"] = job.counts["asked"] - judged
+        if unrequested := gate.counts.get(UNREQUESTED):
+            job.count(unrequested=unrequested)
+            job.say(f"the API answered {unrequested:,} ids that it was not asked for; they are ignored")
+        if gate.stopped:
+            raise RunError(
+                f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, and "
+                "for 401 or 403 the token in ADC_SCRAPE__TOKEN; then run the same again, to go on"
+            )
 
-    def measure() -> Mapping[str, int]:
-        return {status: counter.value for status, counter in done.items()}
 
-    try:
-        waves = Waves(job, fetch, commit, measure, total=todo.count())
-        waves.run(waves_in_id_order(todo, first, scrape_settings.wave_seconds))
-    finally:
-        judged = sum(job.counts[status] for status in ("found", "missing", "failed"))
-        job.counts["unasked"] = job.counts["asked"] - judged
+def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
+    """The ids with their `rank` in the order of ids, from 0 without gaps, staged under the given folder."""
+    spark = to_ask.sparkSession
+    position = F.monotonically_increasing_id()  # the partition's number above 33 bits of the row's within it
+    to_ask.orderBy("id_num").withColumn("position", position).write.parquet(f"{staging}/ordered")
+    ordered = spark.read.parquet(f"{staging}/ordered")
+    partition = F.shiftright("position", 33)
+    sizes = ordered.groupBy(partition.alias("partition")).count().orderBy("partition").collect()
+    starts, start = [], 0
+    for row in sizes:
+        starts.append((row["partition"], start))
+        start += row["count"]
+    offsets = spark.createDataFrame(starts, "partition BIGINT, start BIGINT")
+    rank = F.col("start") + F.col("position").bitwiseAND(2**33 - 1)
+    with_rank = ordered.join(F.broadcast(offsets), partition == F.col("partition")).withColumn("rank", rank)
+    with_rank.select("rank", "id", "id_num", "dialect").write.parquet(f"{staging}/work")
+    return spark.read.parquet(f"{staging}/work")
 
 
-def waves_in_id_order(todo: DataFrame, first: int, seconds: float) -> Iterator[DataFrame]:
-    """Cuts a work list into waves that should take `seconds` each, the first of `first` ids.
+def waves_in_id_order(
+    todo: DataFrame, total: int, first: int, batch_size: int, seconds: float
+) -> Iterator[DataFrame]:
+    """Cuts the first `total` ids of a ranked list into waves that should take `seconds` each.
 
-    Waves are ranges of ids, so that a MERGE can be told which part of the table it may touch.
+    The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
+    which part of the table it may touch.
     """
-    total = todo.count()
-    if not total:
-        return
-    slices = max(1, min(SLICES, total // max(1, first)))
-    shares = [number / slices for number in range(1, slices)]
-    cuts = []
-    if shares:
-        found = todo.agg(F.percentile_approx("id_num", shares, 100 * SLICES)).first()
-        cuts = sorted(set(found[0])) if found else []
-    bounds = [0, *cuts, 2**63 - 1]
-    position, size = 0, 1
-    while position < len(bounds) - 1:
-        low, high = bounds[position], bounds[min(position + size, len(bounds) - 1)]
+    position, size = 0, first
+    while position < total:
         started = time.monotonic()
-        yield todo.where((F.col("id_num") > low) & (F.col("id_num") <= high))
+        yield todo.where((F.col("rank") >= position) & (F.col("rank") < min(position + size, total)))
         position += size
         pace = seconds / max(0.001, time.monotonic() - started)
         # At most fourfold at a time: the first waves also pay for Spark's start.
-        size = max(1, int(size * min(4.0, pace)))
+        size = batch_size * max(1, int(size * min(4.0, pace)) // batch_size)
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:
-    """MERGEs a wave's outcomes into raw_tweets, where a row only improves, and counts them by status.
-
-    Raises RunError, after what was learnt has been committed, if the API refused this client.
-    """
-    counts = {row["status"]: row["count"] for row in outcomes.groupBy("status").count().collect()}
+    """MERGEs a wave's outcomes into raw_tweets, where a row only improves, and counts them by status."""
     job.lake.merge(
         RAW_TWEETS,
-        outcomes.where("status <> 'unasked'"),
+        outcomes,
         update={
             name: f"new.{name}" for name in ("status", "text", "http_status", "error", "fetched_at", "run_id")
         }
@@ -231,11 +273,4 @@ def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:
         "(old.status = 'failed' OR (old.status = 'missing' AND new.status <> 'failed'))",
         bounded_by="id_num",
     )
-    refusal = outcomes.where("status = 'unasked'").select("error").first()
-    if refusal:
-        job.count(**{status: number for status, number in counts.items() if status != "unasked"})
-        raise RunError(
-            f"the API at scrape.url refused to serve: {refusal['error']}. "
-            "Check the address and, for 401 or 403, the token in ADC_SCRAPE__TOKEN; then run the same again"
-        )
-    return {status: number for status, number in counts.items() if status != "unasked"}
+    return {row["status"]: row["count"] for row in outcomes.groupBy("status").count().collect()}

@@ -10,6 +10,19 @@ from pyspark.sql import functions as F
 ID_PATTERN = r"^[1-9][0-9]{0,18}\z"
 
 
+# What a float's 53 bits or a spreadsheet's 15 digits cannot hold of an id is zeros at its end (of 19 digits
+# JavaScript writes 17). Below 17 digits too many ids look so by chance.
+ROUNDED = (
+    "id_num >= 10000000000000000 AND (CAST(CAST(id_num AS DOUBLE) AS BIGINT) = id_num "
+    "OR id_num % CAST(pow(10, length(id) - 15) AS BIGINT) = 0 OR (length(id) = 19 AND id_num % 100 = 0))"
+)
+# How likely an id looks so by chance.
+ROUNDED_BY_CHANCE = (
+    "CASE WHEN id_num >= 10000000000000000 THEN pow(2, 52 - floor(log2(id_num))) "
+    "+ IF(length(id) = 19, 0.01, pow(10, 15 - length(id))) ELSE 0 END"
+)
+
+
 @dataclass(frozen=True)
 class WorkList:
     """The plan of a run.

@@ -35,9 +35,12 @@ class Submitter:
     """Runs jobs as a user does, by spark-submit, each in a process group of its own."""
 
     lake: Path
+    options: tuple[str, ...] = ()  # of spark-submit
+    prefix: tuple[str, ...] = ()  # a command that runs spark-submit
 
     def start(self, job: str, *args: str) -> "subprocess.Popen[str]":
-        command = ["spark-submit", f"jobs/{job}.py", "--set", f"lake.root={self.lake}", *args]
+        submit = [*self.prefix, "spark-submit", *self.options]
+        command = [*submit, f"jobs/{job}.py", "--set", f"lake.root={self.lake}", *args]
         return subprocess.Popen(
             command,
             cwd=ROOT,

@@ -36,7 +36,7 @@ def test_the_settings_that_scripts_rely_on_have_these_defaults():
         "lake.root": "lake",
         "scrape.url": None,
         "scrape.api": "batch",
-        "scrape.batch_size": 1000,
+        "scrape.batch_size": None,
     }
 
 
@@ -108,9 +108,9 @@ def test_nulls_unset(tmp_path):
             "unable to parse string as an integer",
         ),
         (
-            {"environ": {"ADC_SCRAPE__BATCH_SIZE": "1001"}},
-            "setting scrape.batch_size=1001 (from environment variable ADC_SCRAPE__BATCH_SIZE): "
-            "Input should be less than or equal to 1000",
+            {"environ": {"ADC_SCRAPE__BATCH_SIZE": "0"}},
+            "setting scrape.batch_size=0 (from environment variable ADC_SCRAPE__BATCH_SIZE): "
+            "Input should be greater than or equal to 1",
         ),
         (
             {"file": "model: {cell: transformer}"},
@@ -134,6 +134,13 @@ def test_nulls_unset(tmp_path):
 )
 def test_what_is_wrong_is_refused_with_its_name_and_origin(tmp_path, layers, complaint):
     assert refusal(tmp_path, **layers) == complaint
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it(tmp_path):
+    complaint = refusal(tmp_path, overrides=["scrape.url=https://me:hush@example.org/tweets"])
+    assert complaint.startswith("setting scrape.url (from --set): ")
+    assert "ADC_SCRAPE__TOKEN" in complaint
+    assert "hush" not in complaint
 
 
 @pytest.mark.parametrize("url", ["localhost:8077", "ftp://example.org/", "http://", "https:///path", "a b"])

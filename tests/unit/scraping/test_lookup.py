@@ -2,12 +2,16 @@
 
 import json
 import socket
+from collections import Counter
 
 import pytest
 from odd_api import answering, api
 
-from adc.scraping.lookup import BatchApi, Outcome, look_up, without_surrogates
-from adc.scraping.policy import Policy
+from adc.scraping.apis import BatchApi, is_loopback
+from adc.scraping.gate import StoppedError
+from adc.scraping.limiter import Limiter
+from adc.scraping.lookup import Outcome, look_up, without_surrogates
+from adc.scraping.policy import Action, Policy
 from adc.scraping.server import Behaviour, LookupServer
 
 TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "إزيك"}
@@ -15,18 +19,40 @@ IDS = ["4", "1175358310087892993", "2", "404", "3"]
 TOKEN = "s3cr3t-t0k3n"
 
 
-def looked_up(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0):
-    """(outcomes, seconds that would have been slept, requests made)."""
+class Turns:
+    """A gate for one, which never lets anybody wait."""
+
+    def __init__(self, patience: int) -> None:
+        self.limiter = Limiter(0, 1, patience)
+        self.pauses: list[float] = []
+        self.counts: Counter[str] = Counter()
+        self.requests = 0
+
+    def enter(self):
+        if self.limiter.stopped:
+            raise StoppedError(self.limiter.stopped)
+        self.limiter.under_way += 1
+        self.requests += 1
+
+    def leave(self, decision, counts):
+        self.limiter.leave(decision, now=0.0)
+        self.counts.update(counts)
+        if decision.action is Action.PAUSE:
+            self.pauses.append(decision.wait)
+
+
+def asked(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0, patience=10_000):
+    """(outcomes, seconds that would have been slept, the turns taken)."""
     slept: list[float] = []
-    requests: list[None] = []
-    asked = look_up(
-        BatchApi(url, token, timeout, max_body),
-        Policy(max_attempts),
-        ids,
-        before_each=lambda: requests.append(None),
-        sleep=slept.append,
-    )
-    return list(asked), slept, len(requests)
+    turns = Turns(patience)
+    api = BatchApi(url, token, timeout, max_body)
+    return look_up(api, Policy(max_attempts), ids, turns, sleep=slept.append), slept, turns
+
+
+def looked_up(url, ids=IDS, **settings):
+    """(outcomes, seconds that would have been slept, requests made)."""
+    outcomes, slept, turns = asked(url, ids, **settings)
+    return outcomes, slept, turns.requests
 
 
 def test_every_id_has_one_outcome_in_the_order_asked():
@@ -71,16 +97,18 @@ def test_all_is_found_in_the_end_however_often_the_api_fails(seed):
     ("behaviour", "http_status", "error"),
     [
         (Behaviour(reset_rate=1), None, "ConnectionError"),
-        (Behaviour(cut_rate=1), None, "ChunkedEncodingError"),
+        (Behaviour(cut_rate=1), None, "ProtocolError"),
         (Behaviour(latency=30), None, "ReadTimeout"),
-        (Behaviour(drip_rate=1, drip_seconds=1000), None, "ConnectionError"),
+        (Behaviour(drip_rate=1, drip_seconds=1000), None, "ReadTimeoutError"),
+        # A piece every 40 ms is never too late, but 50 of them are.
+        (Behaviour(drip_rate=1, drip_seconds=2), None, "Timeout"),
     ],
-    ids=["reset", "cut", "too late", "too slow"],
+    ids=["reset", "cut", "too late", "too slow", "in drops"],
 )
 def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http_status, error):
-    with LookupServer(TEXTS, behaviour) as server:
-        outcomes, slept, _ = looked_up(server.url, max_attempts=2, timeout=0.2)
-    assert outcomes == [Outcome(tweet_id, "failed", None, http_status, error, 2) for tweet_id in IDS]
+    with LookupServer({"4": "x" * 1000}, behaviour) as server:
+        outcomes, slept, _ = looked_up(server.url, ["4"], max_attempts=2, timeout=0.1)
+    assert outcomes == [Outcome("4", "failed", None, http_status, error, 2)]
     assert len(slept) == 1
 
 
@@ -108,8 +136,8 @@ def test_an_api_that_is_not_there():
 )
 def test_a_body_that_is_not_the_apis_is_a_failed_try(body, error):
     with answering(body) as url:
-        outcomes, slept, _ = looked_up(url)
-    assert outcomes == [Outcome(tweet_id, "failed", None, 200, error, 3) for tweet_id in IDS]
+        outcomes, slept, _ = looked_up(url, ["4"])
+    assert outcomes == [Outcome("4", "failed", None, 200, error, 3)]
     assert len(slept) == 2
 
 
@@ -131,20 +159,27 @@ def test_a_body_that_is_not_the_apis_is_a_failed_try(body, error):
 )
 def test_an_odd_value_is_the_affair_of_its_own_id(value, outcome):
     with answering(f'{{"other": 1, "4": {value}, "3": "a"}}'.encode()) as url:
-        outcomes, slept, _ = looked_up(url, ["4", "3"])
+        outcomes, slept, turns = asked(url, ["4", "3"])
+    assert turns.counts["unrequested"] == 1
     status, text, error = outcome
     assert outcomes == [Outcome("4", status, text, 200, error, 1), Outcome("3", "found", "a", 200, None, 1)]
     assert slept == []
 
 
-def test_an_answer_longer_than_allowed_is_a_failed_try():
-    body = json.dumps({"4": "x" * 100_000}).encode()
-    with answering(body) as url:
-        allowed, _, _ = looked_up(url, ["4"], max_body=len(body))
-        refused, _, _ = looked_up(url, ["4"], max_body=len(body) - 1, max_attempts=1)
+def test_an_answer_longer_than_allowed_is_asked_for_in_halves():
+    texts = {"4": "x" * 100_000, "5": "y" * 90_000, "6": "z"}
+    most = len(json.dumps({"4": texts["4"]})) - 1
+    with LookupServer(texts) as server:
+        allowed, _, _ = looked_up(server.url, ["4"], max_body=most + 1)
+        outcomes, slept, requests = looked_up(server.url, ["4", "5", "6"], max_body=most)
     assert allowed == [Outcome("4", "found", "x" * 100_000, 200, None, 1)]
-    error = f"an answer of more than {len(body) - 1} bytes (scrape.max_body)"
-    assert refused == [Outcome("4", "failed", None, None, error, 1)]
+    error = f"an answer of more than {most} bytes (scrape.max_body)"
+    assert outcomes == [
+        Outcome("4", "failed", None, 200, error, 2),
+        Outcome("5", "found", texts["5"], 200, None, 2),
+        Outcome("6", "found", "z", 200, None, 2),
+    ]
+    assert (slept, requests) == ([], 3)
 
 
 def test_waits_are_those_of_the_policy_and_of_retry_after():
@@ -155,10 +190,12 @@ def test_waits_are_those_of_the_policy_and_of_retry_after():
         return status, json.dumps(TEXTS).encode(), {"Retry-After": retry_after}
 
     with api(answer) as url:
-        outcomes, slept, _ = looked_up(url, ["4"], max_attempts=4)
+        outcomes, slept, turns = asked(url, ["4"], max_attempts=3)
     assert outcomes == [Outcome("4", "found", "إزيك", 200, None, 4)]
-    assert slept[:2] == [11.0, 0.0]
-    assert 1.0 <= slept[2] <= 2.0  # the third wait of 0.5 s doubling, with jitter
+    # A 429 makes all wait, and uses up no attempt.
+    assert turns.pauses == [0.0]
+    assert slept[0] == 11.0
+    assert 0.5 <= slept[1] <= 1.0  # the second wait of 0.5 s doubling, with jitter
 
 
 @pytest.mark.parametrize("status", [302, 401, 403, 404])
@@ -168,8 +205,58 @@ def test_an_api_that_refuses_this_client_is_asked_once(status):
 
     with api(answer) as url:
         outcomes, slept, requests = looked_up(url)
-    assert outcomes == [Outcome(tweet_id, "unasked", None, status, f"HTTP {status}", 1) for tweet_id in IDS]
-    assert (slept, requests) == ([], 1)
+    assert (outcomes, slept, requests) == ([], [], 1)
+
+
+def test_what_was_judged_before_a_stop_is_kept():
+    with api(lambda ids: (400 if len(ids) > 1 else 200 if ids == ["1"] else 401, b'{"1": "a"}', {})) as url:
+        outcomes, _, turns = asked(url, ["1", "2", "3", "4"])
+    assert [(outcome.id, outcome.status) for outcome in outcomes] == [("1", "found")]
+    assert turns.limiter.stopped == "HTTP 401"
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_an_api_that_fails_whatever_it_is_asked_costs_no_more_than_the_patience(status):
+    with answering(b"{}", status) as url:
+        outcomes, _, turns = asked(url, [str(number) for number in range(1000)], patience=24)
+    assert turns.requests == 24
+    assert outcomes == []
+    assert turns.limiter.stopped == f"24 tries in a row failed, the last: HTTP {status}"
+
+
+def test_one_id_that_breaks_the_api_is_found_among_a_thousand_before_patience_ends():
+    ids = [str(number) for number in range(1, 1001)]
+    poison = ids[0]
+
+    def answer(asked_ids):
+        body = json.dumps(dict.fromkeys(asked_ids, "نص")).encode()
+        return (500, b"", {}) if poison in asked_ids else (200, body, {})
+
+    with api(answer) as url:
+        outcomes, _, turns = asked(url, ids, patience=Policy(3).patience(1))
+    assert turns.limiter.stopped is None
+    assert [outcome.id for outcome in outcomes if outcome.status == "failed"] == [poison]
+    assert sum(outcome.status == "found" for outcome in outcomes) == 999
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8000/x", True),
+        ("http://[::1]:8000/", True),
+        ("http://localhost/", True),
+        ("https://api.example.org/127.0.0.1", False),
+        ("http://10.0.0.1/", False),
+    ],
+)
+def test_no_proxy_stands_between_this_machine_and_itself(url, here, monkeypatch):
+    assert is_loopback(url) is here
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    if here:
+        with LookupServer(TEXTS) as server:
+            outcomes, _, _ = looked_up(server.url, ["4"])
+        assert outcomes[0].status == "found"
 
 
 def test_a_batch_too_large_for_the_api_is_asked_in_halves():
@@ -196,9 +283,9 @@ def test_halving_finds_the_ids_that_the_api_cannot_bear():
         outcomes, _, requests = looked_up(url, ids)
     assert [outcome.id for outcome in outcomes] == ids
     assert {outcome.id: outcome for outcome in outcomes if outcome.status != "found"} == {
-        "13": Outcome("13", "failed", None, 400, "HTTP 400", 1),
-        "99": Outcome("99", "missing", None, 200, None, 1),
-        "700": Outcome("700", "failed", None, 400, "HTTP 400", 1),
+        "13": Outcome("13", "failed", None, 400, "HTTP 400", 11),
+        "99": Outcome("99", "missing", None, 200, None, 5),
+        "700": Outcome("700", "failed", None, 400, "HTTP 400", 11),
     }
     assert requests < 45  # 2 ids, a halving and its other half on each of 10 levels
 
@@ -211,7 +298,7 @@ def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
         refused, _, _ = looked_up(server.url, ["4"], token=f"{TOKEN}x")
         without, _, _ = looked_up(server.url, ["4"])
     assert admitted == [Outcome("4", "found", "إزيك", 200, None, 1)]
-    assert refused == without == [Outcome("4", "unasked", None, 401, "HTTP 401", 1)]
+    assert refused == without == []
     assert TOKEN not in repr((admitted, refused, BatchApi(server.url, TOKEN, 1, 1)))
 
 

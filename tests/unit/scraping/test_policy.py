@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from adc.scraping.policy import Action, Decision, Policy, Reply, parse_retry_after
 
-ACCEPT, RETRY, SPLIT, FAIL, STOP = Action.ACCEPT, Action.RETRY, Action.SPLIT, Action.FAIL, Action.STOP
+ACCEPT, RETRY, PAUSE = Action.ACCEPT, Action.RETRY, Action.PAUSE
+SPLIT, FAIL, STOP = Action.SPLIT, Action.FAIL, Action.STOP
 NOW = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
 POLICY = Policy(max_attempts=3)
 
@@ -21,16 +22,18 @@ POLICY = Policy(max_attempts=3)
         # Something between here and the API, or the API itself, is out of order for a while.
         (None, "ConnectionError", 1, 1000, RETRY),
         (None, "ConnectionError", 2, 1000, RETRY),
-        (None, "ConnectionError", 3, 1000, FAIL),
+        # What fails every time may be one id's fault.
+        (None, "ConnectionError", 3, 1000, SPLIT),
         (None, "ConnectionError", 4, 1, FAIL),
         (200, "the answer is not JSON", 1, 1000, RETRY),
-        (200, "the answer is not JSON", 3, 1000, FAIL),
+        (200, "the answer is not JSON", 3, 1000, SPLIT),
         (408, None, 2, 1000, RETRY),
-        (429, None, 1, 1000, RETRY),
-        (429, None, 3, 1, FAIL),
+        (429, None, 1, 1000, PAUSE),
+        (429, None, 300, 1, PAUSE),
         (500, None, 1, 1, RETRY),
         (502, None, 2, 1000, RETRY),
-        (503, None, 3, 1000, FAIL),
+        (503, None, 3, 1000, SPLIT),
+        (503, None, 3, 1, FAIL),
         (599, None, 1, 1, RETRY),
         # The batch is refused: the id to blame is found by halves, however often it was asked.
         (400, None, 1, 1000, SPLIT),
@@ -53,9 +56,9 @@ POLICY = Policy(max_attempts=3)
 )
 def test_what_to_do_with_a_reply(status, problem, attempt, ids, action):
     # Retry-After fixes the wait, which is drawn otherwise.
-    decision = POLICY.decide(Reply(status, problem, retry_after="7"), attempt, ids)
+    decision = POLICY.decide(Reply(status, problem, {"retry-after": "7"}), attempt, ids)
     reason = "" if action is ACCEPT else problem or f"HTTP {status}"
-    assert decision == Decision(action, reason, 7.0 if action is RETRY else 0.0)
+    assert decision == Decision(action, reason, 7.0 if action in (RETRY, PAUSE) else 0.0)
 
 
 def date(ahead: timedelta) -> str:
@@ -101,10 +104,38 @@ def test_no_retry_after_breaks_anything(value):
     [("899", 899.0), ("901", 900.0), ("9" * 400, 900.0), (date(timedelta(days=9)), 900.0)],
 )
 def test_an_api_that_says_how_long_is_believed_up_to_the_longest_pause(retry_after, wait):
-    assert POLICY.wait(1, retry_after, NOW) == wait
+    assert POLICY.wait(1, {"retry-after": retry_after}, NOW) == wait
 
 
-@pytest.mark.parametrize("garbage", [None, "soon"])
+RESET = str(int(NOW.timestamp()) + 60)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"x-rate-limit-reset": RESET}, 60.0),
+        ({"x-rate-limit-reset": "0"}, 0.0),
+        ({"x-rate-limit-reset": "9" * 12}, 900.0),
+        ({"x-rate-limit-reset": RESET, "retry-after": "5"}, 5.0),
+        ({"x-rate-limit-reset": RESET, "retry-after": "soon"}, 60.0),
+    ],
+)
+def test_an_api_that_says_when_its_limit_is_reset_is_believed(headers, wait):
+    assert POLICY.decide(Reply(429, headers=headers), 1, 9, NOW) == Decision(PAUSE, "HTTP 429", wait)
+
+
+@pytest.mark.parametrize(("remaining", "wait"), [("0", 60.0), ("1", 0.0), ("", 0.0), ("00", 0.0)])
+def test_after_the_last_request_that_a_limit_allows_all_wait(remaining, wait):
+    headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-reset": RESET}
+    assert POLICY.decide(Reply(200, headers=headers), 1, 9, NOW) == Decision(ACCEPT, wait=wait)
+
+
+@pytest.mark.parametrize(("ids", "action"), [(2, SPLIT), (1, FAIL)])
+def test_an_answer_that_is_too_long_is_not_asked_for_again(ids, action):
+    assert POLICY.decide(Reply(200, "long", too_long=True), 1, ids) == Decision(action, "long")
+
+
+@pytest.mark.parametrize("garbage", [{}, {"retry-after": "soon"}])
 @pytest.mark.parametrize(
     ("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 30.0), (8, 30.0), (5000, 30.0)]
 )

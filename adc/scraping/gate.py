@@ -1,0 +1,207 @@
+"""One gate for the whole job: every request of every task asks the driver for its turn.
+
+The driver listens; a task connects once and sends a line of JSON for each request that wants to go and for
+each that is over. A task that dies gives back its turns, since its connection closes.
+"""
+
+import hmac
+import json
+import queue
+import secrets
+import socket
+import socketserver
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from adc.errors import RunError
+from adc.scraping.limiter import Limiter
+from adc.scraping.policy import Action, Decision
+
+# Seconds of silence after which a connection is probed, and between three probes: so a host that is cut off
+# gives its turns back within a minute.
+PROBE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
+CONNECT_SECONDS = 30.0
+
+
+class StoppedError(Exception):
+    """The job has stopped: nothing more may be asked."""
+
+
+class GateServer:
+    """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far."""
+
+    def __init__(self, limiter: Limiter, bind: str, host: str) -> None:
+        self._limiter = limiter
+        self._changed = threading.Condition()
+        self._waiting: deque[_Connection] = deque()
+        self._connections: set[_Connection] = set()
+        self._counts: Counter[str] = Counter()
+        self._closed = False
+        self.key = secrets.token_hex(16)
+        try:
+            self._server = _Server((bind, 0), _Connection)
+        except OSError as error:
+            raise RunError(
+                f"the driver cannot listen on {bind} (spark.driver.bindAddress): {error}"
+            ) from None
+        self._server.gate = self
+        self.address = (host, int(self._server.server_address[1]))
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in ((self._server.serve_forever, "gate"), (self._admit, "gate-turns"))
+        ]
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the job must stop, if it must."""
+        with self._changed:
+            return self._limiter.stopped
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Ids by outcome, as the tasks tell; a task that Spark ran twice told twice."""
+        with self._changed:
+            return dict(self._counts)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join()
+
+    def _admit(self) -> None:
+        """Gives turns, in the order in which they were asked for, when the limiter allows."""
+        with self._changed:
+            while not self._closed:
+                if self._limiter.stopped:
+                    for connection in self._connections:
+                        connection.tell({"stop": self._limiter.stopped})
+                    self._waiting.clear()
+                wait = self._limiter.enter(time.monotonic()) if self._waiting else None
+                if wait == 0:
+                    connection = self._waiting.popleft()
+                    connection.turns += 1
+                    connection.tell({"go": True})
+                else:
+                    self._changed.wait(wait)
+
+    def joined(self, connection: "_Connection") -> None:
+        """A task has connected."""
+        with self._changed:
+            self._connections.add(connection)
+            self._changed.notify_all()
+
+    def told(self, connection: "_Connection", message: Mapping[str, Any]) -> None:
+        """A task wants a turn, or a turn of its is over."""
+        with self._changed:
+            if "enter" in message:
+                self._waiting.append(connection)
+            else:
+                connection.turns -= 1
+                self._counts.update(message["counts"])
+                decision = Decision(Action(message["leave"]), message["reason"], message["wait"])
+                self._limiter.leave(decision, time.monotonic())
+            self._changed.notify_all()
+
+    def left(self, connection: "_Connection") -> None:
+        """A task has ended or died."""
+        with self._changed:
+            self._connections.discard(connection)
+            self._limiter.abandon(connection.turns)
+            self._waiting = deque(waiting for waiting in self._waiting if waiting is not connection)
+            self._changed.notify_all()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 1024
+    gate: GateServer
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    """One task's connection, on the driver."""
+
+    server: _Server
+    disable_nagle_algorithm = True
+    turns = 0
+    timeout = None
+
+    def handle(self) -> None:
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in PROBE.items():
+            self.request.setsockopt(socket.IPPROTO_TCP, option, value)
+        gate = self.server.gate
+        if not hmac.compare_digest(self.rfile.readline(100).strip(), gate.key.encode()):
+            return
+        gate.joined(self)
+        try:
+            with suppress(OSError, ValueError):  # the task died, at worst in the middle of a line
+                for line in self.rfile:
+                    gate.told(self, json.loads(line))
+        finally:
+            gate.left(self)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # `handle` notices as well
+            self.wfile.write(json.dumps(message).encode() + b"\n")
+
+
+class Gate:
+    """A task's side of the gate, shared by its threads."""
+
+    def __init__(self, address: tuple[str, int], key: str) -> None:
+        self._socket = socket.create_connection(address, CONNECT_SECONDS)
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sending = threading.Lock()
+        self._turns: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._send(key)
+        threading.Thread(target=self._listen, name="gate", daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Also wakes the thread that listens.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def enter(self) -> None:
+        """Returns when one request may be sent; raises StoppedError when none may be any more."""
+        self._send(json.dumps({"enter": True}))
+        refusal = self._turns.get()
+        if refusal is not None:
+            self._turns.put(refusal)  # for the other threads
+            raise refusal
+
+    def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
+        """That request is over: what was decided on its answer, and the ids that it settled, by outcome."""
+        told = {"leave": decision.action.value, "reason": decision.reason, "wait": decision.wait}
+        self._send(json.dumps(told | {"counts": counts}))
+
+    def _send(self, line: str) -> None:
+        with self._sending:
+            self._socket.sendall(line.encode() + b"\n")
+
+    def _listen(self) -> None:
+        with self._socket.makefile("rb") as lines, suppress(OSError):
+            for line in lines:
+                stop = json.loads(line).get("stop")
+                self._turns.put(StoppedError(stop) if stop else None)
+        self._turns.put(ConnectionError("the driver's gate is gone"))

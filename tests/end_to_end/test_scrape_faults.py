@@ -1,0 +1,147 @@
+"""What breaks in the middle of a scrape: the same command, run again, ends with every text. Long tests."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from adc.samples import SampleTweet
+from adc.scraping.server import Behaviour, LookupServer
+from tests.end_to_end.submit import Submitter, table
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+SMALL = ("--set", "scrape.batch_size=20", "--set", "scrape.in_flight=4", "--set", "scrape.wave_seconds=3")
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> Submitter:
+    return Submitter(tmp_path / "lake")
+
+
+def arguments(server: LookupServer, corpus_file: Path) -> tuple[str, ...]:
+    return ("--ids", str(corpus_file), "--set", f"scrape.url={server.url}", *SMALL)
+
+
+def until(reached: Callable[[], bool], seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def complete(submit: Submitter, corpus: list[SampleTweet]) -> None:
+    assert table(submit.lake, "raw_tweets", ["id", "dialect", "text"]) == sorted(corpus)
+    assert {row[0] for row in table(submit.lake, "raw_tweets", ["status"])} == {"found"}
+
+
+def processes(driver: int, sign: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(driver).children(recursive=True):
+        with suppress(psutil.Error):
+            if sign in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("victim", ["pyspark.daemon", "CoarseGrainedExecutorBackend"])
+def test_a_killed_worker_or_executor_costs_the_run_nothing(
+    submit: Submitter,
+    corpus: list[SampleTweet],
+    corpus_file: Path,
+    serve: Callable[..., LookupServer],
+    victim: str,
+) -> None:
+    server = serve(latency=0.2)
+    cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]"))
+    driver = cluster.start("scrape", *arguments(server, corpus_file))
+    until(lambda: server.statistics.requests > 30)
+    # Workers are forks of the daemon: the last is one of them where there are any.
+    os.kill(processes(driver.pid, victim)[-1].pid, signal.SIGKILL)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    complete(submit, corpus)
+
+
+def test_a_driver_killed_between_an_answer_and_its_commit(
+    submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
+) -> None:
+    server = serve()
+    staged = lambda: any(submit.lake.glob("_staging/scrape-*/wave-*/_SUCCESS"))  # noqa: E731
+    submit.kill_when("scrape", *arguments(server, corpus_file), reached=staged)
+    kept = len(table(submit.lake, "raw_tweets", ["id"]))
+    assert kept < len(corpus)
+    run = submit("scrape", *arguments(server, corpus_file))
+    assert (run.status, run.counts["already"]) == (0, kept), run.output
+    complete(submit, corpus)
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (Behaviour(token="renewed"), "HTTP 401"),
+        (Behaviour(token="good", latency=3600), "tries in a row failed, the last: ReadTimeout"),
+    ],
+    ids=["the token expires", "the server stops answering"],
+)
+def test_an_api_that_turns_away_in_the_middle_stops_the_run(
+    submit: Submitter,
+    corpus: list[SampleTweet],
+    corpus_file: Path,
+    serve: Callable[..., LookupServer],
+    monkeypatch: pytest.MonkeyPatch,
+    after: Behaviour,
+    reason: str,
+) -> None:
+    before = Behaviour(token="good", latency=0.2)
+    server = serve(token="good", latency=0.2)
+    monkeypatch.setenv("ADC_SCRAPE__TOKEN", "good")
+    patience = ("--set", "scrape.timeout=1", "--set", "scrape.max_attempts=2")
+    driver = submit.start("scrape", *arguments(server, corpus_file), *patience)
+    until(lambda: server.statistics.requests > 20)
+    server.behaviour = after
+    output, _ = driver.communicate(timeout=200)
+    assert driver.returncode == 1, output
+    assert reason in output
+    assert "good" not in output
+    rows = table(submit.lake, "raw_tweets", ["id", "dialect", "text", "status"])
+    assert 0 < len(rows) < len(corpus)
+    # What was learnt before is kept, and nothing is known of the rest.
+    assert {row[:3] for row in rows if row[3] == "found"} <= set(corpus)
+    assert len([row for row in rows if row[3] == "found"]) >= 20
+
+    server.behaviour = before
+    run = submit("scrape", *arguments(server, corpus_file), "--retry", "failed")
+    assert run.status == 0, run.output
+    complete(submit, corpus)
+
+
+def test_a_disk_that_is_full_fails_the_run_and_loses_nothing(
+    submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
+) -> None:
+    server = serve()
+    # No file may grow over 24 kB: as on a full disk, writing fails in the middle of a file.
+    full = replace(submit, prefix=("prlimit", "--fsize=24576"))
+    run = full("scrape", *arguments(server, corpus_file))
+    assert run.status == 1, run.output
+    again = submit("scrape", *arguments(server, corpus_file))
+    assert again.status == 0, again.output
+    complete(submit, corpus)
+
+
+def test_a_lake_that_cannot_be_written_is_named(
+    submit: Submitter, corpus_file: Path, serve: Callable[..., LookupServer], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    nowhere = replace(submit, lake=tmp_path / "file" / "lake")
+    server = serve()
+    run = nowhere("scrape", *arguments(server, corpus_file))
+    assert run.status in (1, 2), run.output
+    assert str(nowhere.lake) in run.output
+    assert server.statistics.requests == 0
