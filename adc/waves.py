@@ -4,8 +4,9 @@ A wave's result is written once to a staged file and committed from there, since
 source twice; a kill costs at most the wave in flight.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from pyspark.errors import StreamingQueryException
@@ -17,6 +18,10 @@ from adc.progress import Progress
 
 Transform = Callable[[DataFrame], DataFrame]
 Commit = Callable[[DataFrame], Mapping[str, int]]
+
+POLL_SECONDS = 0.05
+# Waves that may wait to be committed: a kill costs these and the one in flight.
+MOST_BEHIND = 2
 
 
 @dataclass
@@ -33,17 +38,30 @@ class Waves:
     measure: Callable[[], Mapping[str, int]] | None = None
     total: int | None = None
 
-    def run(self, waves: Iterable[DataFrame]) -> None:
-        """Transforms one wave while the one before it is committed."""
-        with self._progress(), ThreadPoolExecutor(1, thread_name_prefix="commit") as committer:
-            pending: Future[None] | None = None
-            for number, rows in enumerate(waves):
-                staged = self._stage(number, rows)
-                if pending:
-                    pending.result()
-                pending = committer.submit(self._commit_in_pool, staged)
-            if pending:
-                pending.result()
+    def run(self, waves: Iterable[DataFrame], tail: Callable[[], bool] = lambda: False) -> None:
+        """Transforms one wave while those before it are committed, in their order.
+
+        `tail` tells that so little of a wave is left that the next one is to begin beside it.
+        """
+        commits: deque[Future[None]] = deque()
+        with (
+            self._progress(),
+            ThreadPoolExecutor(1, thread_name_prefix="commit") as committer,
+            ThreadPoolExecutor(2, thread_name_prefix="stage") as stagers,
+        ):
+            try:
+                for number, rows in enumerate(waves):
+                    staged = stagers.submit(self._stage, number, rows)
+                    commits.append(committer.submit(self._commit_in_pool, staged))
+                    while not (staged.done() or tail()):
+                        wait([staged], POLL_SECONDS)
+                    while commits and (commits[0].done() or len(commits) > MOST_BEHIND):
+                        commits.popleft().result()
+                while commits:
+                    commits.popleft().result()
+            finally:
+                for commit in commits:
+                    commit.cancel()
 
     def stream(self, source: DataFrame, checkpoint: str) -> None:
         """Takes what the stream has not given under this checkpoint before, and ends."""
@@ -79,10 +97,11 @@ class Waves:
         self.transform(rows).write.mode("overwrite").parquet(path)
         return path
 
-    def _commit_in_pool(self, staged: str) -> None:
+    def _commit_in_pool(self, staged: Future[str]) -> None:
+        path = staged.result()
         # Under the FAIR scheduler a pool of its own keeps the commit from waiting for the next wave's tasks.
         self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commit")
-        self._commit(staged)
+        self._commit(path)
 
     def _commit(self, staged: str) -> None:
         self.job.count(**self.commit(self.job.lake.spark.read.parquet(staged)))

@@ -76,6 +76,8 @@ class GateServer:
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._closed = True
+            for connection in self._connections:
+                connection.hang_up()
             self._changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
@@ -155,6 +157,10 @@ class _Connection(socketserver.StreamRequestHandler):
         finally:
             gate.left(self)
 
+    def hang_up(self) -> None:
+        with suppress(OSError):
+            self.request.shutdown(socket.SHUT_RDWR)
+
     def tell(self, message: Mapping[str, Any]) -> None:
         with suppress(OSError):  # `handle` notices as well
             self.wfile.write(json.dumps(message).encode() + b"\n")
@@ -178,8 +184,8 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Also wakes the thread that listens.
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # wakes the thread that listens
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def enter(self) -> None:

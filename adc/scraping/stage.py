@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -204,10 +205,15 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             return {status: gate.counts.get(status, 0) for status in STATUSES}
 
         first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
-        waves = waves_in_id_order(todo, total, first, size, scrape_settings.wave_seconds)
+        waves = WavesInIdOrder(todo, total, first, size, scrape_settings.wave_seconds)
+
+        def tail() -> bool:
+            # From here on fewer requests would be under way than may be.
+            return sum(measure().values()) >= waves.given - scrape_settings.in_flight * size
+
         try:
             Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
-                takewhile(lambda _: gate.stopped is None, waves)
+                takewhile(lambda _: gate.stopped is None, waves), tail
             )
         finally:
             judged = sum(job.counts[status] for status in STATUSES)
@@ -241,22 +247,31 @@ def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
     return spark.read.parquet(f"{staging}/work")
 
 
-def waves_in_id_order(
-    todo: DataFrame, total: int, first: int, batch_size: int, seconds: float
-) -> Iterator[DataFrame]:
+@dataclass
+class WavesInIdOrder:
     """Cuts the first `total` ids of a ranked list into waves that should take `seconds` each.
 
     The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
-    which part of the table it may touch.
+    which part of the table it may touch. `given` is how many ids have been handed out.
     """
-    position, size = 0, first
-    while position < total:
-        started = time.monotonic()
-        yield todo.where((F.col("rank") >= position) & (F.col("rank") < min(position + size, total)))
-        position += size
-        pace = seconds / max(0.001, time.monotonic() - started)
-        # At most fourfold at a time: the first waves also pay for Spark's start.
-        size = batch_size * max(1, int(size * min(4.0, pace)) // batch_size)
+
+    todo: DataFrame
+    total: int
+    first: int
+    batch_size: int
+    seconds: float
+    given: int = 0
+
+    def __iter__(self) -> Iterator[DataFrame]:
+        size, rank = self.first, F.col("rank")
+        while self.given < self.total:
+            start, self.given = self.given, min(self.given + size, self.total)
+            started = time.monotonic()
+            yield self.todo.where((rank >= start) & (rank < self.given))
+            pace = self.seconds / max(0.001, time.monotonic() - started)
+            # At most fourfold at a time: the first waves also pay for Spark's start. A smaller wave than the
+            # first would hardly cost less.
+            size = max(self.first, self.batch_size * (int(size * min(4.0, pace)) // self.batch_size))
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:

@@ -2,7 +2,7 @@ import pytest
 
 from adc.errors import RunError, UsageError
 from adc.scraping.server import Behaviour, LookupServer
-from adc.scraping.stage import commit_outcomes, ranked, scrape, waves_in_id_order
+from adc.scraping.stage import WavesInIdOrder, commit_outcomes, ranked, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
 
@@ -168,7 +168,7 @@ def test_waves_are_ranges_of_ids_in_whole_batches_that_together_are_the_work(spa
     assert rows(todo, "rank", "id_num") == [(n - 1, n * n) for n in range(1, 101)]
     waves = [
         sorted(row["id_num"] for row in wave.collect())
-        for wave in waves_in_id_order(todo, total, first, batch_size=4, seconds=0.001)
+        for wave in WavesInIdOrder(todo, total, first, batch_size=4, seconds=0.001)
     ]
     assert [number for wave in waves for number in wave] == [n * n for n in range(1, total + 1)]
     assert all(len(wave) % 4 == 0 for wave in waves[:-1])

@@ -1,0 +1,94 @@
+"""The gate between the driver and its tasks, over loopback."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from adc.scraping.fetch import Fetcher
+from adc.scraping.gate import Gate, GateServer, StoppedError
+from adc.scraping.limiter import Limiter
+from adc.scraping.policy import Action, Decision, Policy
+
+OK = Decision(Action.ACCEPT)
+SECONDS = 5.0
+
+
+@pytest.fixture
+def server() -> Iterator[GateServer]:
+    with GateServer(Limiter(0, 3, 10), "127.0.0.1", "127.0.0.1") as gate:
+        yield gate
+
+
+def join(server: GateServer) -> Gate:
+    return Gate(server.address, server.key)
+
+
+def test_all_tasks_share_what_may_be_under_way(server):
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def one(gate):
+        nonlocal under_way, most
+        gate.enter()
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.01)
+        with lock:
+            under_way -= 1
+        gate.leave(OK, {"found": 2})
+
+    with join(server) as first, join(server) as second, ThreadPoolExecutor(10) as threads:
+        list(threads.map(one, [first, second] * 15, timeout=SECONDS))
+    assert most == 3
+    assert server.counts == {"found": 60}
+
+
+def test_a_task_that_dies_gives_its_turns_back(server):
+    with join(server) as other, ThreadPoolExecutor(1) as threads:
+        with join(server) as dying:
+            for _ in range(3):
+                dying.enter()
+            waiting = threads.submit(other.enter)
+            time.sleep(0.1)
+            assert not waiting.done()
+        waiting.result(SECONDS)
+
+
+def test_a_stop_reaches_who_waits_and_who_comes_later(server):
+    with join(server) as gate, ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            gate.enter()
+        waiting = [threads.submit(gate.enter) for _ in range(4)]
+        gate.leave(Decision(Action.STOP, "HTTP 401"), {})
+        for turn in waiting:
+            with pytest.raises(StoppedError, match="HTTP 401"):
+                turn.result(SECONDS)
+        with join(server) as late, pytest.raises(StoppedError):
+            threads.submit(late.enter).result(SECONDS)
+    assert server.stopped == "HTTP 401"
+
+
+def test_without_the_key_there_is_no_turn(server):
+    with Gate(server.address, "guessed") as gate, ThreadPoolExecutor(1) as threads, pytest.raises(OSError):
+        threads.submit(gate.enter).result(SECONDS)
+
+
+def test_a_task_whose_driver_is_gone_fails_rather_than_ends():
+    with GateServer(Limiter(0, 1, 10), "127.0.0.1", "127.0.0.1") as server:
+        gate = join(server)
+        gate.enter()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(gate.enter)
+            time.sleep(0.1)
+            server.__exit__()
+            with pytest.raises(ConnectionError):
+                waiting.result(SECONDS)
+
+
+def test_no_secret_is_shown():
+    fetcher = Fetcher("batch", "http://x/", "tok3n", 1, 1, 1.0, 1, Policy(1), "run", ("127.0.0.1", 1), "k3y")
+    assert "tok3n" not in repr(fetcher)
+    assert "k3y" not in repr(fetcher)
