@@ -52,7 +52,8 @@ class Waves:
             try:
                 for number, rows in enumerate(waves):
                     staged = stagers.submit(self._stage, number, rows)
-                    commits.append(committer.submit(self._commit_in_pool, staged))
+                    before = commits[-1] if commits else None
+                    commits.append(committer.submit(self._commit_in_pool, staged, before))
                     while not (staged.done() or tail()):
                         wait([staged], POLL_SECONDS)
                     while commits and (commits[0].done() or len(commits) > MOST_BEHIND):
@@ -97,7 +98,9 @@ class Waves:
         self.transform(rows).write.mode("overwrite").parquet(path)
         return path
 
-    def _commit_in_pool(self, staged: Future[str]) -> None:
+    def _commit_in_pool(self, staged: Future[str], before: Future[None] | None) -> None:
+        if before:
+            before.result()  # after a commit that failed there is none
         path = staged.result()
         # Under the FAIR scheduler a pool of its own keeps the commit from waiting for the next wave's tasks.
         self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commit")

@@ -31,6 +31,8 @@ STATUSES = ("found", "missing", "failed")
 # Ids of the first wave, from whose time the next ones are sized, in batches a request under way.
 FIRST_WAVE_BATCHES = 4
 EXAMPLES = 3
+# How long before a wave's end the next one begins.
+LEAD_SECONDS = 1.5
 # A wave's parts for each task that runs at once: what Spark does again when a worker dies.
 PARTS_A_SLOT = 4
 # Ids are said to look rounded when so many times as many do as would by chance.
@@ -207,9 +209,13 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
         first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
         waves = WavesInIdOrder(todo, total, first, size, scrape_settings.wave_seconds)
 
+        began = time.monotonic()
+
         def tail() -> bool:
-            # From here on fewer requests would be under way than may be.
-            return sum(measure().values()) >= waves.given - scrape_settings.in_flight * size
+            # So that by the time Spark has started the next wave no fewer requests are under way than may be.
+            settled = sum(measure().values())
+            soon = LEAD_SECONDS * settled / (time.monotonic() - began)
+            return settled >= waves.given - max(scrape_settings.in_flight * size, soon)
 
         try:
             Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
