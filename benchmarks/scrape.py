@@ -2,7 +2,8 @@
 
     python benchmarks/scrape.py latency   # ids a second with 200 ms latency, beside an aiohttp client
     python benchmarks/scrape.py rate      # what comes of a limit of 20 requests a second over 70 seconds
-    python benchmarks/scrape.py full      # 540,000 ids from a server that answers at once
+    python benchmarks/scrape.py full      # 54,000 and 540,000 ids from a server that answers at once
+    python benchmarks/scrape.py table     # a run on an empty table and on one of 20 million rows
 
 `latency` needs aiohttp: pip install -c deploy/constraints.txt '.[bench]'
 """
@@ -13,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +29,13 @@ def corpus(number: int) -> dict[str, str]:
     return {str(1_175_358_310_087_892_993 + 7919 * n): TEXT for n in range(number)}
 
 
-def scrape(texts: dict[str, str], behaviour: Behaviour, *settings: str) -> tuple[float, list[float]]:
+def scrape(
+    texts: dict[str, str],
+    behaviour: Behaviour,
+    *settings: str,
+    root: str | None = None,
+    options: Sequence[str] = (),
+) -> tuple[float, list[float]]:
     """(seconds of the whole job, when the server admitted each request)."""
     with (
         tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch,
@@ -36,8 +44,8 @@ def scrape(texts: dict[str, str], behaviour: Behaviour, *settings: str) -> tuple
         ids = Path(scratch) / "ids.csv"
         ids.write_text("id\n" + "\n".join(texts) + "\n", encoding="utf-8")
         summary = Path(scratch) / "summary.json"
-        command = ["spark-submit", "jobs/scrape.py", "--ids", str(ids), "--summary", str(summary)]
-        for setting in (f"lake.root={scratch}/lake", f"scrape.url={server.url}", *settings):
+        command = ["spark-submit", "jobs/scrape.py", "--ids", str(ids), "--summary", str(summary), *options]
+        for setting in (f"lake.root={root or scratch + '/lake'}", f"scrape.url={server.url}", *settings):
             command += ["--set", setting]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         told = json.loads(summary.read_text(encoding="utf-8"))
@@ -49,7 +57,7 @@ def scrape(texts: dict[str, str], behaviour: Behaviour, *settings: str) -> tuple
         return told["seconds"], list(statistics.arrivals)
 
 
-def latency(number: int = 160_000, batch: int = 100, in_flight: int = 16) -> None:
+def latency(number: int = 480_000, batch: int = 100, in_flight: int = 16) -> None:
     import aiohttp
 
     texts, behaviour = corpus(number), Behaviour(latency=0.2)
@@ -99,13 +107,79 @@ def rate(limit: int = 20, seconds: int = 70, batch: int = 10) -> None:
     print("  longest gaps: " + ", ".join(f"{b - a:.2f} s at {a - arrivals[0]:.0f} s" for a, b in gaps))
 
 
-def full(number: int = 540_000) -> None:
-    seconds, arrivals = scrape(corpus(number), Behaviour())
-    span = arrivals[-1] - arrivals[0]
-    print(
-        f"{number:,} ids in {seconds:.0f} s ({number / seconds:,.0f} a second); look-ups {span:.0f} s of it"
-    )
+def full() -> None:
+    for number in (54_000, 540_000):
+        with HighWater() as memory:
+            seconds, arrivals = scrape(corpus(number), Behaviour())
+        print(
+            f"{number:,} ids in {seconds:.0f} s ({number / seconds:,.0f} a second), look-ups "
+            f"{arrivals[-1] - arrivals[0]:.0f} s of it; the largest Python worker {memory.mib:.0f} MiB"
+        )
+
+
+class HighWater(threading.Thread):
+    """The most memory that any one Python worker of Spark holds (Linux), looked at five times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.mib, self.over = 0.0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.2):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    if b"pyspark.daemon" in (process / "cmdline").read_bytes():
+                        status = dict(
+                            line.split(":", 1) for line in (process / "status").read_text().splitlines()
+                        )
+                        self.mib = max(self.mib, int(status["VmRSS"].split()[0]) / 1024)
+                except (OSError, KeyError):
+                    continue  # it has just ended
+
+    def __enter__(self) -> "HighWater":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.join()
+
+
+def table(rows: int = 20_000_000, number: int = 100_000, spread: int = 20_000) -> None:
+    """New ids above all others, in id order, then `--retry missing` over ids spread over the whole table."""
+    from pyspark.sql import functions as F
+
+    from adc.lake import Lake
+    from adc.session import spark_session
+    from adc.settings import Settings
+    from adc.tables import RAW_TWEETS
+
+    texts = corpus(number)
+    known = {str(10**17 + n * (rows // spread) * 1000): TEXT for n in range(spread)}
+    with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
+        empty, _ = scrape(texts, Behaviour())
+        settings = Settings.model_validate({"lake": {"root": f"{scratch}/lake"}})
+        lake = Lake(spark_session("benchmark", settings), settings.lake)
+        lake.ensure(RAW_TWEETS)
+        found = F.col("id") % (rows // spread) != 0
+        lake.append(
+            RAW_TWEETS,
+            lake.spark.range(0, rows, numPartitions=20).select(
+                (F.lit(10**17) + F.col("id") * 1000).cast("string").alias("id"),
+                (F.lit(10**17) + F.col("id") * 1000).alias("id_num"),
+                F.when(found, F.lit("found")).otherwise("missing").alias("status"),
+                F.when(found, F.concat(F.lit(TEXT), F.col("id").cast("string"))).alias("text"),
+                F.lit(1).alias("attempts"),
+                F.lit("benchmark").alias("run_id"),
+                F.current_timestamp().alias("fetched_at"),
+            ),
+        )
+        lake.spark.stop()
+        full, _ = scrape(texts, Behaviour(), root=f"{scratch}/lake")
+        print(f"{number:,} new ids: {empty:.0f} s on an empty table, {full:.0f} s beside {rows:,} rows")
+        again, _ = scrape(known, Behaviour(), root=f"{scratch}/lake", options=("--retry", "missing"))
+        print(f"--retry missing over {spread:,} ids spread over all of them: {again:.0f} s")
 
 
 if __name__ == "__main__":
-    {"latency": latency, "rate": rate, "full": full}[sys.argv[1]]()
+    {"latency": latency, "rate": rate, "full": full, "table": table}[sys.argv[1]]()
