@@ -26,10 +26,14 @@ class Encoder:
     def _ids(self) -> dict[str, int]:
         return {word: rank + RESERVED for rank, word in enumerate(self.vocabulary)}
 
+    def split(self, text: str) -> list[str]:
+        """The tokens that are read of one clean text, as written; never empty."""
+        return text.split(" ")[: self.max_tokens]
+
     def encode(self, text: str) -> list[int]:
         """The token ids of one clean text; never empty."""
         ids = self._ids
-        return [ids.get(word, UNKNOWN) for word in text.split(" ")[: self.max_tokens]]
+        return [ids.get(word, UNKNOWN) for word in self.split(text)]
 
     def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
         """The token ids of each clean text."""

@@ -1,0 +1,141 @@
+"""The evidence of a token: what linear models over n-grams say of its word, for and against each class.
+
+2C numbers for C classes: weights of a linear SVM, then log-count ratios of naive Bayes (as in Wang and
+Manning 2012), summed over the word, the pair it closes with the word before, and its character n-grams.
+Plain arrays and NumPy only; `adc.training.evidence` fits them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from adc.model.encoder import UNKNOWN, Encoder
+
+# Character n-grams of a word between two spaces, as scikit-learn's char_wb.
+WORD_GRAMS = (2, 5)
+# Words whose n-grams are summed at once: bounds the memory.
+BLOCK = 4096
+# Odd and without a pattern: Knuth's multiplier for 64 bits (MMIX).
+MULTIPLIER = np.uint64(6364136223846793005)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Fitted tables; a row is float16 (2C,).
+
+    words: (V, 2C), a row an id of the encoder: the word's own and its n-grams' evidence, summed.
+    pairs: sorted keys of `pair_keys` (P,), with pair_rows (P, 2C).
+    grams: sorted keys of `gram_keys` (G,), with gram_idf (G,) and gram_rows (G, 2C), for other words.
+    """
+
+    words: np.ndarray
+    pairs: np.ndarray
+    pair_rows: np.ndarray
+    grams: np.ndarray
+    gram_idf: np.ndarray
+    gram_rows: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """2C, the numbers of a token."""
+        return int(self.words.shape[1])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The tables by name, to be stored; `Evidence(**arrays)` is the way back."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def of_tokens(self, words: Sequence[Sequence[str]], ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The evidence of all tokens of the texts, one after the other: float32 (tokens, 2C).
+
+        `words` are a text's tokens as written, `ids` the same as the encoder numbers them.
+        """
+        lengths = np.array([len(text) for text in ids], np.int64)
+        flat = np.fromiter((word for text in ids for word in text), np.int64, lengths.sum())
+        result = self.words[flat].astype(np.float32)
+        unknown = np.flatnonzero(flat == UNKNOWN)
+        if len(unknown):
+            written = [word for text in words for word in text]
+            distinct, which = np.unique([written[place] for place in unknown], return_inverse=True)
+            result[unknown] = self.of_spelling(distinct.tolist())[which]
+        rows, places = found(self.pairs, pair_keys(flat, lengths))
+        result[places] += self.pair_rows[rows]
+        return result
+
+    def of_spelling(self, words: Sequence[str]) -> np.ndarray:
+        """The evidence of words' n-grams alone, Σ tf·idf·row / ‖tf·idf‖, tf sublinear: float32 (N, 2C)."""
+        result = np.zeros((len(words), self.width), np.float32)
+        for start in range(0, len(words), BLOCK):
+            owners, keys = gram_keys([f" {word} " for word in words[start : start + BLOCK]], *WORD_GRAMS)
+            rows, places = found(self.grams, keys)
+            if not len(rows):
+                continue
+            pairs, counts = np.unique(owners[places] * len(self.grams) + rows, return_counts=True)
+            owners, rows = np.divmod(pairs, len(self.grams))
+            tfidf = (1 + np.log(counts)) * self.gram_idf[rows]
+            first = np.flatnonzero(np.diff(owners, prepend=-1))
+            norms = np.sqrt(np.add.reduceat(tfidf**2, first))
+            sums = np.add.reduceat(tfidf[:, None].astype(np.float32) * self.gram_rows[rows], first)
+            result[start + owners[first]] = sums / norms[:, None]
+        return result
+
+    def scaled(self, scale: np.ndarray) -> Self:
+        """The same evidence divided by `scale`, (2C,)."""
+        rows = ("words", "pair_rows", "gram_rows")
+        changed = {name: (getattr(self, name) / scale).astype(np.float16) for name in rows}
+        return type(self)(**self.arrays() | changed)
+
+
+def gram_keys(texts: Sequence[str], smallest: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every character n-gram of every text: the text's number, int64 (M,), and a 64-bit hash, uint64 (M,).
+
+    The hash is a polynomial in the code points, modulo 2^64: all windows of all texts at once.
+    """
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    owner = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    owners: list[np.ndarray] = [np.zeros(0, np.int64)]
+    keys: list[np.ndarray] = [np.zeros(0, np.uint64)]
+    key = np.ones(len(codes), np.uint64)
+    for size in range(1, min(largest, len(codes)) + 1):
+        key = key[: len(codes) - size + 1] * MULTIPLIER + codes[size - 1 :]
+        if size >= smallest:
+            inside = owner[size - 1 :] == owner[: len(key)]
+            owners.append(owner[: len(key)][inside])
+            keys.append(key[inside])
+    return np.concatenate(owners), np.concatenate(keys)
+
+
+def pair_keys(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """A key for each token and the one before it, int64 (tokens,); -1 for what opens a text or is unknown."""
+    before = np.concatenate([[0], ids[:-1]])[: len(ids)]
+    keys: np.ndarray = before << 32 | ids
+    keys[(ids <= UNKNOWN) | (before <= UNKNOWN)] = -1
+    keys[np.cumsum(lengths) - lengths] = -1
+    return keys
+
+
+def found(table: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where keys stand in a sorted table: its rows, and the places in `keys`, of those that are in it."""
+    if not len(table):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows = np.minimum(np.searchsorted(table, keys), len(table) - 1)
+    places = np.flatnonzero(table[rows] == keys)
+    return rows[places], places
+
+
+def encoded(
+    texts: Sequence[str], encoder: Encoder, evidence: Evidence | None
+) -> tuple[list[list[int]], np.ndarray]:
+    """Each text's token ids, and the evidence of all their tokens, one after the other: (tokens, 2C or 0)."""
+    ids = encoder.encode_all(texts)
+    if evidence is None:
+        return ids, np.zeros((sum(map(len, ids)), 0), np.float32)
+    return ids, evidence.of_tokens([encoder.split(text) for text in texts], ids)
+
+
+def padded_evidence(evidence: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
+    """Flat evidence of texts of these lengths, (tokens, 2C), as float32 (B, width, 2C), 0 where padded."""
+    result = np.zeros((len(lengths), width, evidence.shape[1]), np.float32)
+    result[np.arange(width) < lengths[:, None]] = evidence
+    return result

@@ -1,0 +1,98 @@
+"""What the evidence of a token is, told by tables small enough to sum by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence, encoded, found, gram_keys, padded_evidence, pair_keys
+
+ENCODER = Encoder(("ab", "cd"), max_tokens=4)
+AB, CD, UNKNOWN = 2, 3, 1
+
+
+def key(gram: str) -> int:
+    return int(gram_keys([gram], len(gram), len(gram))[1][0])
+
+
+@pytest.fixture
+def tables() -> Evidence:
+    """One class, two numbers: words say 1 and 10, the pair `ab cd` 100, the n-grams ` x` and `xx` 2 and 4."""
+    grams = sorted([(key(" x"), [2.0, 0.0]), (key("xx"), [0.0, 4.0])])
+    return Evidence(
+        words=np.array([[0, 0], [0, 0], [1, 1], [10, 10]], np.float16),
+        pairs=np.array([AB << 32 | CD]),
+        pair_rows=np.array([[100, 100]], np.float16),
+        grams=np.array([gram for gram, _ in grams], np.uint64),
+        gram_idf=np.ones(2, np.float32),
+        gram_rows=np.array([row for _, row in grams], np.float16),
+    )
+
+
+def test_a_known_word_has_its_row_and_that_of_the_pair_it_closes(tables):
+    ids, evidence = encoded(["ab cd", "cd ab", "cd"], ENCODER, tables)
+    assert ids == [[AB, CD], [CD, AB], [CD]]
+    # Neither `cd ab` nor the `ab` of one text and the `cd` of the next are a known pair.
+    assert evidence[:, 0].tolist() == [1, 110, 10, 1, 10]
+
+
+def test_an_unknown_word_has_its_n_grams_of_length_one_in_all(tables):
+    ids, evidence = encoded(["x ab xxx qq"], ENCODER, tables)
+    assert ids == [[UNKNOWN, AB, UNKNOWN, UNKNOWN]]
+    # ` x` once and `xx` twice, sublinear: (1, 1 + ln 2) over its length.
+    tf = np.array([1, 1 + np.log(2)]) / np.hypot(1, 1 + np.log(2))
+    np.testing.assert_allclose(evidence, [[2, 0], [1, 1], [2 * tf[0], 4 * tf[1]], [0, 0]], rtol=1e-3)
+
+
+def test_what_is_cut_off_has_no_evidence(tables):
+    ids, evidence = encoded(["ab ab ab ab cd"], ENCODER, tables)
+    assert (len(ids[0]), evidence.shape) == (4, (4, 2))
+
+
+def test_without_tables_tokens_carry_nothing():
+    ids, evidence = encoded(["ab", "ab cd"], ENCODER, None)
+    assert (ids, evidence.shape) == ([[AB], [AB, CD]], (3, 0))
+
+
+def test_empty_tables_find_nothing():
+    empty = Evidence(
+        *(np.zeros((4, 2), np.float16), np.zeros(0, np.int64), np.zeros((0, 2), np.float16)),
+        *(np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros((0, 2), np.float16)),
+    )
+    assert not encoded(["ab cd x"], ENCODER, empty)[1].any()
+
+
+def test_scaling_divides_all_rows(tables):
+    halved = tables.scaled(np.array([2.0, 1.0]))
+    before, after = (encoded(["ab cd xx"], ENCODER, either)[1] for either in (tables, halved))
+    np.testing.assert_allclose(after, before / [2, 1], rtol=1e-3)
+
+
+@given(texts=st.lists(st.text("ابتx 😂", max_size=8), max_size=6))
+def test_n_grams_are_those_of_each_text_and_equal_ones_have_equal_keys(texts):
+    owners, keys = gram_keys(texts, 2, 4)
+    expected = [
+        (number, text[start : start + size])
+        for size in (2, 3, 4)
+        for number, text in enumerate(texts)
+        for start in range(len(text) - size + 1)
+    ]
+    assert owners.tolist() == [number for number, _ in expected]
+    assert keys.tolist() == [key(gram) for _, gram in expected]
+    assert len(set(keys.tolist())) == len({gram for _, gram in expected})
+
+
+def test_pairs_begin_anew_with_each_text_and_skip_unknown_words():
+    keys = pair_keys(np.array([AB, CD, UNKNOWN, AB, AB, CD]), np.array([5, 1]))
+    assert keys.tolist() == [-1, AB << 32 | CD, -1, -1, AB << 32 | AB, -1]
+
+
+def test_found_gives_rows_and_places():
+    rows, places = found(np.array([2, 5, 9]), np.array([9, 1, 5, 99]))
+    assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])
+
+
+def test_evidence_is_padded_at_the_end():
+    flat = np.array([[1.0], [2.0], [3.0]])
+    assert padded_evidence(flat, np.array([1, 2]), 3)[..., 0].tolist() == [[1, 0, 0], [2, 3, 0]]
