@@ -24,6 +24,8 @@ HIDDEN = "**********"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _fit_for_a_header(token: SecretStr) -> SecretStr:
@@ -132,16 +134,31 @@ class CleanSettings(Section):
 class ModelSettings(Section):
     """The network."""
 
-    cell: Literal["lstm", "gru"] = Field("gru", description="Recurrent cell.")
+    cell: Literal["lstm", "gru", "rnn", "none"] = Field(
+        "gru", description="Recurrent cell; rnn and none are for study."
+    )
     units: Count = Field(64, description="Units of the recurrent layer, each way.")
-    embedding: Count = Field(96, description="Size of a word's vector.")
+    embedding: Natural = Field(
+        64, description="Size of a word's vector; 0: words are read by evidence alone."
+    )
+    dense: Natural = Field(
+        128, description="Size of the dense layer a token beside the recurrent one; 0: none."
+    )
+    evidence: bool = Field(
+        True,
+        description="Whether each token carries the evidence of linear n-gram models, fitted out of fold.",
+    )
+    gram_min_count: Count = Field(
+        5, description="Training texts that a character n-gram or a pair of words must occur in to be kept."
+    )
+    soft_labels: Share = Field(
+        0.3, description="Share of a linear teacher's out-of-fold probabilities in what is learnt."
+    )
     vocabulary: Count = Field(40000, description="Most words kept, the commonest first.")
     min_count: Count = Field(2, description="Texts a word must occur in to be kept.")
     max_tokens: Count = Field(56, description="Tokens of a text that are read; the rest is cut off.")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.4,
-        description="Share of word vectors' channels, and half that of the last layer, dropped in training.",
-    )
+    dropout: Dropout = Field(0.4, description="Share of word vectors' channels dropped in training.")
+    output_dropout: Dropout = Field(0.5, description="Share of the last layer's inputs dropped in training.")
 
 
 class TrainSettings(Section):
@@ -154,8 +171,13 @@ class TrainSettings(Section):
     batch_size: Count = Field(128, description="Examples a step over all ranks.")
     epochs: Count = Field(4, description="Passes over the training split.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(
-        100, description="Steps over which the rate rises; at most a tenth of all."
+    warmup_steps: Natural = Field(200, description="Steps over which the rate rises; at most a tenth of all.")
+    evidence_rows: Count = Field(
+        200_000, description="Most training tweets that the linear models are fitted on."
+    )
+    smoothing: Share = Field(0.03, description="Part of a label that is given to all dialects alike.")
+    class_weight: Share = Field(
+        0.3, description="Power of (mean / n) by which tweets of a dialect with n tweets are weighed."
     )
     shards: Count = Field(16, description="Files that the encoded training data is written to.")
     start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")

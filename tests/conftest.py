@@ -4,32 +4,65 @@ import pytest
 from adc.cleaning import load_profile
 from adc.model.bundle import Bundle, NetworkSpec
 from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence, gram_keys, pair_keys
 
 LABELS = ("EG", "MA", "SA")
 WORDS = ("<user>", "كده", "عايز", "بزاف", "واش", "دابا", "وش", "ابغى", "الحين", "اليوم", "😂", "؟")
 
 
+def weight_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's arrays by the names that the forward pass reads."""
+    gates = {"rnn": 1, "gru": 3, "lstm": 4, "none": 0}[spec.cell]
+    inputs = spec.embedding + spec.evidence
+    shapes: dict[str, tuple[int, ...]] = {}
+    if spec.embedding:
+        shapes["words"] = (spec.vocabulary, spec.embedding)
+    if gates:
+        for way in ("forward", "backward"):
+            shapes |= {
+                f"{way}_kernel": (inputs, gates * spec.units),
+                f"{way}_recurrent": (spec.units, gates * spec.units),
+                f"{way}_bias": (2, gates * spec.units) if spec.cell == "gru" else (gates * spec.units,),
+            }
+        shapes["attention"] = (2 * spec.units, 1)
+    if spec.dense:
+        shapes |= {"dense_kernel": (inputs, spec.dense), "dense_bias": (spec.dense,)}
+    pooled = spec.evidence + (6 * spec.units if gates else 0) + 2 * spec.dense
+    return shapes | {"logits_kernel": (pooled, spec.classes), "logits_bias": (spec.classes,)}
+
+
 def random_weights(spec: NetworkSpec, seed: int = 0) -> dict[str, np.ndarray]:
     """Arrays of a network's shapes, drawn wide enough that its answers differ by word."""
-    gates = {"gru": 3, "lstm": 4}[spec.cell]
-    bias = (2, gates * spec.units) if spec.cell == "gru" else (gates * spec.units,)
-    shapes: dict[str, tuple[int, ...]] = {"words": (spec.vocabulary, spec.embedding)}
-    for way in ("forward", "backward"):
-        shapes |= {
-            f"{way}_kernel": (spec.embedding, gates * spec.units),
-            f"{way}_recurrent": (spec.units, gates * spec.units),
-            f"{way}_bias": bias,
-        }
-    shapes |= {"logits_kernel": (4 * spec.units, spec.classes), "logits_bias": (spec.classes,)}
     draw = np.random.default_rng(seed)
+    shapes = weight_shapes(spec)
     return {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def random_evidence(encoder: Encoder, classes: int = len(LABELS), seed: int = 0) -> Evidence:
+    """Tables over some of the n-grams of WORDS, and two pairs of them, with random rows."""
+    draw = np.random.default_rng(seed)
+    width = 2 * classes
+
+    def rows(count: int) -> np.ndarray:
+        return draw.normal(0, 1, (count, width)).astype(np.float16)
+
+    grams = np.unique(gram_keys([f" {word} " for word in WORDS[::2]], 2, 5)[1])
+    pairs = np.sort(pair_keys(np.array([3, 4, 7, 8]), np.array([2, 2])))[2:]
+    return Evidence(
+        words=np.concatenate([np.zeros((2, width), np.float16), rows(encoder.size - 2)]),
+        pairs=pairs,
+        pair_rows=rows(len(pairs)),
+        grams=grams,
+        gram_idf=draw.uniform(1, 5, len(grams)).astype(np.float32),
+        gram_rows=rows(len(grams)),
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_bundle() -> Bundle:
     """A whole bundle with random weights: three dialects, a dozen words."""
     encoder = Encoder(WORDS, max_tokens=12)
-    spec = NetworkSpec("gru", 4, 5, encoder.size, len(LABELS), 0.4)
+    spec = NetworkSpec("gru", 4, 5, encoder.size, len(LABELS), 0.4, evidence=2 * len(LABELS), dense=3)
     return Bundle(
         name="tiny",
         labels=LABELS,
@@ -37,6 +70,7 @@ def tiny_bundle() -> Bundle:
         network=spec,
         weights=random_weights(spec),
         profile=load_profile("model"),
+        evidence=random_evidence(encoder),
         temperature=1.25,
         metrics={"val": {"rows": 120, "accuracy": 0.5, "macro_f1": 0.25}},
         history=({"epoch": 1, "loss": 1.0, "seconds": 2.5},),

@@ -17,14 +17,21 @@ import numpy as np
 from adc.cleaning.profiles import RULES_VERSION, Profile, profile_of
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
+EVIDENCE = "evidence.npz"
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """The network's shape: `vocabulary` counts the rows of the embedding table, `classes` the labels."""
+    """The network's shape.
+
+    cell: lstm, gru, rnn or none. vocabulary: rows of the embedding table; embedding: its columns, or 0.
+    evidence: numbers of evidence a token, or 0. dense: size of the dense path beside the cell, or 0.
+    classes: labels. dropout: of word vectors' channels; output_dropout: of what the last layer sees.
+    """
 
     cell: str
     units: int
@@ -32,13 +39,17 @@ class NetworkSpec:
     vocabulary: int
     classes: int
     dropout: float
+    output_dropout: float = 0.5
+    evidence: int = 0
+    dense: int = 0
 
 
 @dataclass(frozen=True)
 class Bundle:
     """Everything that scoring needs, and how it was made.
 
-    temperature: calibrates the logits. metrics: figures by split. history: a row an epoch.
+    evidence: the tables under the network, if it reads any. temperature: calibrates the logits.
+    metrics: figures by split. history: a row an epoch.
     made: what it was made from and with: settings, data and code versions.
     """
 
@@ -48,6 +59,7 @@ class Bundle:
     network: NetworkSpec
     weights: Mapping[str, np.ndarray]
     profile: Profile
+    evidence: Evidence | None = None
     temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, float], ...] = ()
@@ -58,8 +70,9 @@ class Bundle:
         """64 hex digits over all that the bundle holds."""
         digest = hashlib.sha256(json.dumps(self._manifest(), sort_keys=True).encode())
         digest.update("\n".join(self.encoder.vocabulary).encode())
-        for name in sorted(self.weights):
-            array = np.ascontiguousarray(self.weights[name])
+        arrays = dict(self.weights) | (self.evidence.arrays() if self.evidence else {})
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
@@ -89,6 +102,8 @@ class Bundle:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / VOCABULARY).write_text("\n".join(self.encoder.vocabulary), encoding="utf-8", newline="\n")
         np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **self.weights)
+        if self.evidence:
+            np.savez_compressed(folder / EVIDENCE, allow_pickle=False, **self.evidence.arrays())
         (folder / CARD).write_text(model_card(self), encoding="utf-8")
         manifest = {"checksum": self.checksum} | self._manifest()
         (folder / MANIFEST).write_text(
@@ -109,14 +124,16 @@ def load_bundle(folder: str | Path) -> Bundle:
                 f"version {RULES_VERSION}: train it again"
             )
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
-        with np.load(place / WEIGHTS, allow_pickle=False) as stored:
-            weights = {name: stored[name] for name in stored.files}
+        network = NetworkSpec(**manifest["network"])
+        weights = _arrays(place / WEIGHTS)
+        evidence = Evidence(**_arrays(place / EVIDENCE)) if network.evidence else None
         bundle = Bundle(
             name=manifest["name"],
             labels=tuple(manifest["labels"]),
             encoder=Encoder(tuple(vocabulary.split("\n")) if vocabulary else (), manifest["max_tokens"]),
-            network=NetworkSpec(**manifest["network"]),
+            network=network,
             weights=weights,
+            evidence=evidence,
             profile=profile_of(manifest["profile"]["name"], manifest["profile"]["switches"]),
             temperature=manifest["temperature"],
             metrics=manifest["metrics"],
@@ -136,6 +153,11 @@ def load_bundle(folder: str | Path) -> Bundle:
     return bundle
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
 def model_card(bundle: Bundle) -> str:
     """What a person should know of the bundle before using it, as Markdown."""
     figures = [
@@ -149,9 +171,7 @@ def model_card(bundle: Bundle) -> str:
             f"Says which of {len(bundle.labels)} dialects an Arabic tweet is written in: "
             f"{', '.join(bundle.labels)}.",
             "",
-            f"Bidirectional {bundle.network.cell.upper()}, {bundle.network.units} units each way, on "
-            f"vectors of {len(bundle.encoder.vocabulary):,} words; cleaning profile `{bundle.profile.name}`; "
-            f"checksum {bundle.checksum}.",
+            f"{_architecture(bundle)}; cleaning profile `{bundle.profile.name}`; checksum {bundle.checksum}.",
             "",
             "| split | tweets | accuracy % | macro-F1 % |",
             "|---|---|---|---|",
@@ -163,3 +183,12 @@ def model_card(bundle: Bundle) -> str:
             "",
         ]
     )
+
+
+def _architecture(bundle: Bundle) -> str:
+    network = bundle.network
+    cell = f"Bidirectional {network.cell.upper()}, {network.units} units each way"
+    words = f"vectors of {len(bundle.encoder.vocabulary):,} words" if network.embedding else ""
+    evidence = "class evidence of words, pairs and character n-grams" if network.evidence else ""
+    inputs = " and ".join(part for part in (words, evidence) if part)
+    return f"{cell if network.cell != 'none' else 'No recurrence'}, on {inputs}"

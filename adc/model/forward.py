@@ -11,32 +11,55 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 
 
-def logits(weights: Arrays, cell: str, tokens: np.ndarray) -> np.ndarray:
-    """Float (B, C) from tokens, int (B, T), padded at the end with 0; every row holds a token."""
+def logits(weights: Arrays, cell: str, tokens: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """Float (B, C) from tokens, int (B, T), padded at the end with 0, and their evidence, float (B, T, 2C).
+
+    Every row holds a token. A network without evidence takes (B, T, 0). The same as
+    `adc.model.network.build_network`: which parts there are is told by their arrays.
+    """
     mask = (tokens != 0)[:, :, None]  # (B, T, 1)
-    words = weights["words"][tokens]  # (B, T, E)
-    forward = _states(weights, "forward", cell, words, mask)
-    backward = _states(weights, "backward", cell, words[:, ::-1], mask[:, ::-1])[:, ::-1]
-    states = np.concatenate([forward, backward], axis=-1)  # (B, T, 2U)
-    largest = np.where(mask, states, -np.inf).max(axis=1)
-    mean = (states * mask).sum(axis=1) / mask.sum(axis=1, dtype=np.float32)
-    pooled = np.concatenate([largest, mean], axis=-1)  # (B, 4U)
-    result: np.ndarray = pooled @ weights["logits_kernel"] + weights["logits_bias"]
+    features, pooled = evidence, [(evidence * mask).sum(axis=1)]
+    if "words" in weights:
+        features = np.concatenate([weights["words"][tokens], evidence], axis=-1)  # (B, T, E + 2C)
+    if cell != "none":
+        forward = _states(weights, "forward", cell, features, mask)
+        backward = _states(weights, "backward", cell, features[:, ::-1], mask[:, ::-1])[:, ::-1]
+        states = np.concatenate([forward, backward], axis=-1)  # (B, T, 2U)
+        powers = _attention(np.where(mask, states @ weights["attention"], -np.inf))  # (B, T, 1)
+        pooled += [*_largest_and_mean(states, mask), (states * powers).sum(axis=1)]
+    if "dense_kernel" in weights:
+        dense = np.tanh(features @ weights["dense_kernel"] + weights["dense_bias"])  # (B, T, D)
+        pooled += _largest_and_mean(dense, mask)
+    result: np.ndarray = np.concatenate(pooled, axis=-1) @ weights["logits_kernel"] + weights["logits_bias"]
     return result
 
 
-def _states(weights: Arrays, way: str, cell: str, words: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _largest_and_mean(values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+    largest = np.where(mask, values, -np.inf).max(axis=1)
+    return [largest, (values * mask).sum(axis=1) / mask.sum(axis=1, dtype=np.float32)]
+
+
+def _attention(scores: np.ndarray) -> np.ndarray:
+    """Softmax over the tokens of scores (B, T, 1)."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def _states(weights: Arrays, way: str, cell: str, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The hidden state after every token, float (B, T, U); padding leaves it as it was."""
     kernel, recurrent, bias = (weights[f"{way}_{part}"] for part in ("kernel", "recurrent", "bias"))
-    batch, length, _ = words.shape
+    batch, length, _ = features.shape
     units = recurrent.shape[0]
     hidden = np.zeros((batch, units), np.float32)
     memory = np.zeros((batch, units), np.float32)
-    inputs = words @ kernel + (bias[0] if cell == "gru" else bias)  # (B, T, 3U or 4U)
+    inputs = features @ kernel + (bias[0] if cell == "gru" else bias)  # (B, T, U, 3U or 4U)
     states = np.empty((batch, length, units), np.float32)
     for step in range(length):
         if cell == "gru":
             new_hidden, new_memory = _gru(inputs[:, step], hidden, recurrent, bias[1]), memory
+        elif cell == "rnn":
+            new_hidden, new_memory = np.tanh(inputs[:, step] + hidden @ recurrent), memory
         else:
             new_hidden, new_memory = _lstm(inputs[:, step], hidden, memory, recurrent)
         hidden = np.where(mask[:, step], new_hidden, hidden)
@@ -69,9 +92,15 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
     return result
 
 
+def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Log-probabilities (B, C) from logits."""
+    scaled = values / temperature
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    result: np.ndarray = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return result
+
+
 def softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Probabilities (B, C) from logits; a temperature over 1 makes them less certain."""
-    scaled = values / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    result: np.ndarray = np.exp(log_softmax(values, temperature))
     return result

@@ -7,58 +7,90 @@ import numpy as np
 
 from adc.model.bundle import NetworkSpec
 
-CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+# Share of the tokens whose evidence is hidden in training, that the network does not lean on it alone.
+EVIDENCE_DROPOUT = 0.1
 
 
 def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
-    """A Keras model from tokens, int (B, T), to logits, float (B, C).
+    """A Keras model from tokens, int (B, T), and evidence, float (B, T, spec.evidence), to logits (B, C).
 
-    Word vectors → recurrent layer, both ways → maximum and mean over the tokens → classes.
+    [word vectors ‖ evidence] → recurrent layer, both ways → maximum, mean and attention over the tokens;
+    beside it a dense layer a token → maximum and mean; and the evidence summed; all together → classes.
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")  # (B, T)
+    given = keras.Input((None, spec.evidence), dtype="float32", name="evidence")  # (B, T, 2C)
     mask = keras.ops.not_equal(tokens, 0)  # (B, T)
     weights = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)  # (B, T, 1)
 
-    words = keras.layers.Embedding(
-        spec.vocabulary,
-        spec.embedding,
-        embeddings_initializer=keras.initializers.RandomUniform(seed=seed),
-        name="words",
-    )(tokens)  # (B, T, E)
-    words = keras.layers.SpatialDropout1D(spec.dropout, seed=seed + 1)(words)
-    # Left to itself, Bidirectional copies the layer with its seeds: both ways would start out the same.
-    forward, backward = (
-        CELLS[spec.cell](
-            spec.units,
-            return_sequences=True,
-            go_backwards=backwards,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 2 + 10 * backwards),
-            recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 3 + 10 * backwards),
+    def uniform(number: int) -> Any:
+        return keras.initializers.GlorotUniform(seed=seed + number)
+
+    inputs, pooled = [], []
+    if spec.embedding:
+        words = keras.layers.Embedding(
+            spec.vocabulary,
+            spec.embedding,
+            embeddings_initializer=keras.initializers.RandomUniform(seed=seed),
+            name="words",
+        )(tokens)  # (B, T, E)
+        inputs.append(keras.layers.SpatialDropout1D(spec.dropout, seed=seed + 1)(words))
+    if spec.evidence:
+        shown = keras.layers.Dropout(EVIDENCE_DROPOUT, noise_shape=(None, None, 1), seed=seed + 6)(given)
+        inputs.append(shown)
+        pooled.append(keras.ops.sum(shown * weights, axis=1))  # (B, 2C)
+    features = keras.ops.concatenate(inputs, -1)  # (B, T, E + 2C)
+
+    def largest_and_mean(values: Any) -> list[Any]:
+        largest = keras.ops.max(values - 1e9 * (1 - weights), axis=1)
+        return [largest, keras.ops.sum(values * weights, axis=1) / keras.ops.sum(weights, axis=1)]
+
+    if spec.cell != "none":
+        # Left to itself, Bidirectional copies the layer with its seeds: both ways would start out the same.
+        forward, backward = (
+            CELLS[spec.cell](
+                spec.units,
+                return_sequences=True,
+                go_backwards=backwards,
+                kernel_initializer=uniform(2 + 10 * backwards),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 3 + 10 * backwards),
+            )
+            for backwards in (False, True)
         )
-        for backwards in (False, True)
-    )
-    states = keras.layers.Bidirectional(forward, backward_layer=backward, name="states")(
-        words, mask=mask
-    )  # (B, T, 2U)
-    largest = keras.ops.max(states - 1e9 * (1 - weights), axis=1)  # (B, 2U)
-    mean = keras.ops.sum(states * weights, axis=1) / keras.ops.sum(weights, axis=1)  # (B, 2U)
-    pooled = keras.layers.Dropout(spec.dropout / 2, seed=seed + 4)(keras.ops.concatenate([largest, mean], -1))
-    logits = keras.layers.Dense(
-        spec.classes, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 5), name="logits"
-    )(pooled)  # (B, C)
-    return keras.Model(tokens, logits, name=f"bi{spec.cell}")
+        states = keras.layers.Bidirectional(forward, backward_layer=backward, name="states")(
+            features, mask=mask
+        )  # (B, T, 2U)
+        scores = keras.layers.Dense(1, use_bias=False, kernel_initializer=uniform(7), name="attention")(
+            states
+        )
+        attention = keras.ops.softmax(scores - 1e9 * (1 - weights), axis=1)  # (B, T, 1)
+        pooled += [*largest_and_mean(states), keras.ops.sum(states * attention, axis=1)]
+    if spec.dense:
+        dense = keras.layers.Dense(
+            spec.dense, activation="tanh", kernel_initializer=uniform(8), name="dense"
+        )(features)  # (B, T, D)
+        pooled += largest_and_mean(dense)
+    joined = keras.layers.Dropout(spec.output_dropout, seed=seed + 4)(keras.ops.concatenate(pooled, -1))
+    logits = keras.layers.Dense(spec.classes, kernel_initializer=uniform(5), name="logits")(joined)  # (B, C)
+    return keras.Model([tokens, given], logits, name=f"bi{spec.cell}")
 
 
 def export_weights(network: Any) -> dict[str, np.ndarray]:
     """The trained arrays under the names that `forward` reads."""
-    states = network.get_layer("states")
-    arrays = {"words": network.get_layer("words").embeddings}
-    for way, layer in (("forward", states.forward_layer), ("backward", states.backward_layer)):
-        arrays |= {
-            f"{way}_kernel": layer.cell.kernel,
-            f"{way}_recurrent": layer.cell.recurrent_kernel,
-            f"{way}_bias": layer.cell.bias,
-        }
-    logits = network.get_layer("logits")
-    arrays |= {"logits_kernel": logits.kernel, "logits_bias": logits.bias}
+    layers = {layer.name: layer for layer in network.layers}
+    arrays = {}
+    if "words" in layers:
+        arrays["words"] = layers["words"].embeddings
+    if "states" in layers:
+        for way in ("forward", "backward"):
+            cell = getattr(layers["states"], f"{way}_layer").cell
+            arrays |= {
+                f"{way}_kernel": cell.kernel,
+                f"{way}_recurrent": cell.recurrent_kernel,
+                f"{way}_bias": cell.bias,
+            }
+        arrays["attention"] = layers["attention"].kernel
+    for name in ("dense", "logits"):
+        if name in layers:
+            arrays |= {f"{name}_kernel": layers[name].kernel, f"{name}_bias": layers[name].bias}
     return {name: np.asarray(keras.ops.convert_to_numpy(array), np.float32) for name, array in arrays.items()}

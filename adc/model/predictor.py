@@ -15,6 +15,7 @@ from adc.cleaning.rows import MARKER_TOKEN
 from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
 from adc.model.encoder import padded
+from adc.model.evidence import encoded, padded_evidence
 from adc.model.forward import logits, softmax
 
 # One word can tell a dialect, a letter or two cannot.
@@ -49,13 +50,19 @@ class Predictor:
     def probabilities(self, clean: Sequence[str]) -> np.ndarray:
         """Calibrated, float (N, C). Equal texts are computed once, texts of like length together."""
         distinct, places = np.unique(np.array(clean, dtype=object), return_inverse=True)
-        sequences = self.bundle.encoder.encode_all(distinct)
-        order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
+        order = np.argsort([len(self.bundle.encoder.split(text)) for text in distinct], kind="stable")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            tokens = padded([sequences[row] for row in rows])
-            scores[rows] = logits(self.bundle.weights, self.bundle.network.cell, tokens)
+            sequences, evidence = encoded(distinct[rows].tolist(), self.bundle.encoder, self.bundle.evidence)
+            tokens = padded(sequences)
+            lengths = np.array([len(sequence) for sequence in sequences])
+            scores[rows] = logits(
+                self.bundle.weights,
+                self.bundle.network.cell,
+                tokens,
+                padded_evidence(evidence, lengths, tokens.shape[1]),
+            )
         return softmax(scores, self.bundle.temperature)[places]
 
     def predict(self, clean: Sequence[str]) -> pd.DataFrame:

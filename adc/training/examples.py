@@ -1,23 +1,18 @@
 """From clean_tweets to training shards: labelled, each text once, encoded, as Parquet that needs no JVM."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.errors import UsageError
-from adc.model.encoder import Encoder
-
-SHARD_DDL = "tokens ARRAY<INT>, label INT, weight FLOAT, split STRING"
-SHARD = pa.schema(
-    [
-        ("tokens", pa.list_(pa.int32())),
-        ("label", pa.int32()),
-        ("weight", pa.float32()),
-        ("split", pa.string()),
-    ]
-)
+from adc.training.encoding import SHARD_DDL, Encoding
+from adc.training.evidence import Corpus, Task
+from adc.training.folds import fold_of
 
 
 def vocabulary(examples: DataFrame, most: int, min_count: int) -> tuple[str, ...]:
@@ -41,26 +36,53 @@ def class_counts(examples: DataFrame, path: str) -> dict[str, int]:
     return counts
 
 
-def write_shards(
-    examples: DataFrame, encoder: Encoder, labels: Sequence[str], path: str, shards: int
-) -> None:
-    """Encodes once, on Spark; the same rows give the same shards, in the same order."""
+def corpus(examples: DataFrame, labels: Sequence[str], most: int) -> tuple[Corpus, list[str]]:
+    """What the linear models are fitted on, brought to the driver, and its rows' text_hash.
+
+    At most `most` rows of the training split, those of the lowest hashes: any, but always the same.
+    """
+    columns = ("clean", "dialect", "weight", "text_hash")
+    rows = examples.where("split = 'train'").select(*columns).orderBy("text_hash").limit(most).toPandas()
     number_of = {label: number for number, label in enumerate(labels)}
+    keys = rows["text_hash"].tolist()
+    return Corpus(
+        rows["clean"].tolist(),
+        rows["dialect"].map(number_of).to_numpy(np.int64),
+        rows["weight"].to_numpy(np.float64),
+        np.array([fold_of(key) for key in keys], np.int64),
+        len(labels),
+    ), keys
+
+
+def side_by_side(spark: SparkSession) -> Callable[[Callable[[Task], Any], Sequence[Task]], list[Any]]:
+    """A `map` that runs each call as a Spark task of its own."""
+
+    def run(function: Callable[[Task], Any], tasks: Sequence[Task]) -> list[Any]:
+        context = spark.sparkContext
+        # The function holds the training texts: once to every executor.
+        shared = context.broadcast(function)
+        return context.parallelize(tasks, len(tasks)).map(lambda task: shared.value(task)).collect()
+
+    return run
+
+
+def with_teacher(examples: DataFrame, keys: Sequence[str], teacher: np.ndarray | None) -> DataFrame:
+    """Adds `teacher`, the probabilities (N, C) of the rows with these text_hash, NULL for all others."""
+    if teacher is None:
+        return examples.withColumn("teacher", F.lit(None).cast("array<float>"))
+    taught = pd.DataFrame({"text_hash": keys, "teacher": list(teacher)})
+    rows = examples.sparkSession.createDataFrame(taught, "text_hash STRING, teacher ARRAY<FLOAT>")
+    return examples.join(rows, "text_hash", "left")
+
+
+def write_shards(examples: DataFrame, encoding: Encoding, path: str, shards: int) -> None:
+    """Encodes once, on Spark; the same rows give the same shards, in the same order."""
+    shared = examples.sparkSession.sparkContext.broadcast(encoding)
 
     def encode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array(
-                        encoder.encode_all(batch.column("clean").to_pylist()), SHARD.field("tokens").type
-                    ),
-                    pa.array([number_of[label] for label in batch.column("dialect").to_pylist()], pa.int32()),
-                    batch.column("weight").cast(pa.float32()),
-                    batch.column("split"),
-                ],
-                schema=SHARD,
-            )
+            yield shared.value.rows(batch)
 
-    known = examples.where(F.col("dialect").isin(list(labels)))
+    known = examples.where(F.col("dialect").isin(list(encoding.labels)))
     placed = known.repartition(shards, "id").sortWithinPartitions("id")
     placed.mapInArrow(encode, SHARD_DDL).write.parquet(path)

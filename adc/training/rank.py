@@ -8,7 +8,8 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,15 @@ import pandas as pd
 
 from adc.evaluation.metrics import score
 from adc.model.bundle import NetworkSpec
-from adc.model.forward import softmax
-from adc.training.batches import Examples, epoch_batches, in_order, read_examples
+from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
+from adc.training.calibration import fit_temperature
 
 PROGRESS_MARK = "adc-progress "
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
+# How often, in steps, and how slowly the weights are averaged.
+AVERAGE_STEPS = 20
+AVERAGE_DECAY = 0.9
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,16 @@ class Rank:
         self.optimizer = tf.keras.optimizers.Adam(1.0)
         hvd.broadcast_variables([variable.value for variable in self.network.variables], root_rank=0)
         self.optimizer.build(self.network.trainable_variables)
-        tokens = tf.TensorSpec((None, None), tf.int32)
-        labels, shares = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32)
-        self._update = tf.function(self._graph, input_signature=[tokens, labels, shares])
+        self.average = Average(self.network.trainable_variables)
+        inputs = [
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, None, plan.network.evidence), tf.float32),
+        ]
+        targets = tf.TensorSpec((None, plan.network.classes), tf.float32)
+        shares = tf.TensorSpec((None,), tf.float32)
+        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares])
         self._logits = tf.function(
-            lambda tokens: self.network(tokens, training=False), input_signature=[tokens]
+            lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
         )
 
     def run(self, train: Examples, val: Examples, test: Examples) -> dict[str, Any] | None:
@@ -89,13 +98,15 @@ class Rank:
             self._assert_identical_weights(epoch)
             row = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - started}
             if len(val):
-                labels, logits = self._evaluate(val)
+                with self.average.in_place():
+                    labels, logits = self._evaluate(val)
                 row |= {f"val_{name}": value for name, value in self._figures(labels, logits).items()}
             history.append(row)
             self._tell(
                 epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
             )
-        return self._result(history, train, val, test)
+        with self.average.in_place():
+            return self._result(history, train, val, test)
 
     def _epoch(self, train: Examples, epoch: int) -> float:
         """One pass; the mean loss of an example, over all ranks."""
@@ -104,7 +115,7 @@ class Rank:
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
         for number, rows in enumerate(batches, start=1):
             whole = float(train.weights[rows].sum())
-            loss = self._step(*train.batch(rows[self.hvd.rank() :: self.hvd.size()]), whole)
+            loss = self._step(train.batch(rows[self.hvd.rank() :: self.hvd.size()]), whole)
             total, weight, seen = total + loss, weight + whole, seen + len(rows)
             if not np.isfinite(loss):
                 raise RuntimeError(
@@ -123,20 +134,23 @@ class Rank:
                 )
         return total / weight
 
-    def _step(self, tokens: np.ndarray, labels: np.ndarray, weights: np.ndarray, whole: float) -> float:
+    def _step(self, batch: Batch, whole: float) -> float:
         """One update from this rank's slice of a batch whose weights sum to `whole`; the batch's loss sum.
 
         Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
         however many ranks there are.
         """
         self.optimizer.learning_rate = learning_rate(self.steps_done, self.steps_in_all, self.plan)
+        loss = float(self._update(batch.tokens, batch.evidence, batch.targets, batch.weights / whole)) * whole
         self.steps_done += 1
-        return float(self._update(tokens, labels, weights / whole)) * whole
+        if self.steps_done % AVERAGE_STEPS == 0:
+            self.average.update()
+        return loss
 
-    def _graph(self, tokens: Any, labels: Any, shares: Any) -> Any:
+    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
         with self.tf.GradientTape() as tape:
-            logits = self.network(tokens, training=True)
-            losses = self.tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            logits = self.network([tokens, evidence], training=True)
+            losses = self.tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = self.tf.reduce_sum(losses * shares)
         variables = self.network.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
@@ -152,9 +166,9 @@ class Rank:
         classes = len(self.plan.labels)
         labels, logits = [np.zeros(0, np.int32)], [np.zeros((0, classes), np.float32)]
         for part in in_order(len(rows), EVALUATION_BATCH):
-            tokens, given, _ = examples.batch(rows[part])
-            labels.append(given)
-            logits.append(self._logits(tokens).numpy())
+            batch = examples.batch(rows[part])
+            labels.append(examples.labels[rows[part]])
+            logits.append(self._logits(batch.tokens, batch.evidence).numpy())
         gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
         return gathered[0], gathered[1]
 
@@ -211,9 +225,31 @@ def learning_rate(step: int, steps: int, plan: Plan) -> float:
     return float(plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature with the least log-loss (Guo et al. 2017), to 2 %."""
-    candidates = np.geomspace(0.25, 4, 141)
-    rows = np.arange(len(labels))
-    losses = [-np.log(softmax(logits, value)[rows, labels] + 1e-12).mean() for value in candidates]
-    return float(candidates[int(np.argmin(losses))])
+class Average:
+    """A moving average of a network's weights, which errs less than the last (Polyak and Juditsky 1992)."""
+
+    def __init__(self, variables: Sequence[Any]) -> None:
+        self._variables = variables
+        self._updates = 0
+        self._values = [variable.value.numpy() for variable in variables]
+
+    def update(self) -> None:
+        """Takes the weights as they are in, at first by more than later."""
+        self._updates += 1
+        decay = min(AVERAGE_DECAY, self._updates / (9 + self._updates))
+        for value, variable in zip(self._values, self._variables, strict=True):
+            value *= decay
+            value += (1 - decay) * variable.value.numpy()
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Within it the network holds the average, if there is one yet."""
+        own = [variable.value.numpy() for variable in self._variables]
+        if self._updates:
+            self._assign(self._values)
+        yield
+        self._assign(own)
+
+    def _assign(self, values: Sequence[np.ndarray]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)

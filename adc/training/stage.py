@@ -4,21 +4,35 @@ import hashlib
 import json
 import os
 import sys
+import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
+
+from pyspark.sql import DataFrame
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.lake import labelled_tweets
-from adc.model.bundle import Bundle, NetworkSpec
+from adc.model.bundle import Bundle
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
-from adc.training.examples import class_counts, vocabulary, write_shards
+from adc.training.encoding import Encoding, class_weights, network_spec
+from adc.training.evidence import Linear, cross_fit
+from adc.training.examples import (
+    class_counts,
+    corpus,
+    side_by_side,
+    vocabulary,
+    with_teacher,
+    write_shards,
+)
+from adc.training.folds import NONE
 from adc.training.rank import PROGRESS_MARK, Plan, train_rank
 
 
@@ -44,6 +58,11 @@ def train(job: Job, target: str | None = None) -> None:
 
     tweets = lake.read(CLEAN_TWEETS)
     profile = load_profile(settings.clean.profile)
+    if "mentions" not in profile.switches:
+        raise UsageError(
+            f"clean.profile={settings.clean.profile} leaves user handles in: a model would learn authors, "
+            "not dialects; switch its rule `mentions` on"
+        )
     if tweets.where(tweets.profile_hash != profile.hash).head(1):
         raise UsageError(
             f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
@@ -61,8 +80,19 @@ def train(job: Job, target: str | None = None) -> None:
     encoder = Encoder(
         vocabulary(examples, settings.model.vocabulary, settings.model.min_count), settings.model.max_tokens
     )
+    linear, keys = linear_models(job, examples, encoder, labels)
+    evidence = linear.evidence if linear and settings.model.evidence else ()
+    taught = linear.teacher if linear and settings.model.soft_labels else None
+    encoding = Encoding(
+        encoder,
+        labels,
+        evidence,
+        settings.model.soft_labels,
+        settings.train.smoothing,
+        class_weights(counts, labels, settings.train.class_weight),
+    )
     shards = f"{job.staging}/shards"
-    write_shards(examples, encoder, labels, shards, settings.train.shards)
+    write_shards(with_teacher(examples, keys, taught), encoding, shards, settings.train.shards)
     job.say(
         f"{by_split['train']:,} tweets in {len(labels)} dialects, {encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
@@ -70,14 +100,7 @@ def train(job: Job, target: str | None = None) -> None:
     plan = Plan(
         shards=shards,
         labels=labels,
-        network=NetworkSpec(
-            settings.model.cell,
-            settings.model.units,
-            settings.model.embedding,
-            encoder.size,
-            len(labels),
-            settings.model.dropout,
-        ),
+        network=network_spec(settings.model, encoding),
         batch_size=settings.train.batch_size,
         epochs=settings.train.epochs,
         learning_rate=settings.train.learning_rate,
@@ -93,6 +116,7 @@ def train(job: Job, target: str | None = None) -> None:
         network=plan.network,
         weights=result["weights"],
         profile=profile,
+        evidence=evidence[NONE] if evidence else None,
         temperature=result["temperature"],
         metrics=result["metrics"],
         history=tuple(result["history"]),
@@ -104,6 +128,23 @@ def train(job: Job, target: str | None = None) -> None:
         job.say(
             f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
         )
+
+
+def linear_models(
+    job: Job, examples: DataFrame, encoder: Encoder, labels: Sequence[str]
+) -> tuple[Linear | None, list[str]]:
+    """The linear models that the settings ask for, fitted as Spark tasks, and their rows' text_hash."""
+    model, started = job.settings.model, time.monotonic()
+    if not model.evidence and not model.soft_labels:
+        return None, []
+    texts, keys = corpus(examples, labels, job.settings.train.evidence_rows)
+    linear = cross_fit(texts, encoder, model.gram_min_count, side_by_side(examples.sparkSession))
+    right = (linear.teacher.argmax(axis=1) == texts.labels).mean()
+    job.say(
+        f"linear models fitted on {len(keys):,} tweets in {duration(time.monotonic() - started)}: "
+        f"accuracy out of fold {100 * right:.1f} %"
+    )
+    return linear, keys
 
 
 def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:

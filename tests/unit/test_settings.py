@@ -114,7 +114,8 @@ def test_nulls_unset(tmp_path):
         ),
         (
             {"file": "model: {cell: transformer}"},
-            "setting model.cell=transformer (from …/env.yaml): Input should be 'lstm' or 'gru'",
+            "setting model.cell=transformer (from …/env.yaml): "
+            "Input should be 'lstm', 'gru', 'rnn' or 'none'",
         ),
         (
             {"file": "lake: {root: [a, b]}", "overrides": ["train.epochs=0"]},

@@ -11,7 +11,7 @@ import pytest
 from adc.errors import UsageError
 from adc.model.bundle import FORMAT, load_bundle, model_card
 
-FILES = {"manifest.json", "weights.npz", "vocabulary.txt", "README.md"}
+FILES = {"manifest.json", "weights.npz", "evidence.npz", "vocabulary.txt", "README.md"}
 
 
 @pytest.fixture
@@ -22,10 +22,15 @@ def folder(tiny_bundle, tmp_path) -> Path:
 
 def test_a_bundle_comes_back_whole(tiny_bundle, folder):
     loaded = load_bundle(str(folder))
-    assert replace(loaded, weights={}) == replace(tiny_bundle, weights={})
-    assert loaded.weights.keys() == tiny_bundle.weights.keys()
-    for name, array in tiny_bundle.weights.items():
-        np.testing.assert_array_equal(loaded.weights[name], array, strict=True)
+    bare = {"weights": {}, "evidence": None}
+    assert replace(loaded, **bare) == replace(tiny_bundle, **bare)
+    for there, here in (
+        (loaded.weights, tiny_bundle.weights),
+        (loaded.evidence.arrays(), tiny_bundle.evidence.arrays()),
+    ):
+        assert there.keys() == here.keys()
+        for name, array in here.items():
+            np.testing.assert_array_equal(there[name], array, strict=True)
     assert (loaded.checksum, loaded.model) == (tiny_bundle.checksum, tiny_bundle.model)
     assert {path.name for path in folder.iterdir()} == FILES
 
@@ -44,6 +49,7 @@ def test_a_model_is_called_by_its_name_and_checksum(tiny_bundle):
         {"metrics": {}},
         {"history": ()},
         {"made": {}},
+        {"evidence": None},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -160,6 +166,6 @@ def test_the_card_says_what_it_is_and_how_good(tiny_bundle, folder):
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert card == model_card(tiny_bundle)
     assert "3 dialects an Arabic tweet is written in: EG, MA, SA." in card
-    assert "Bidirectional GRU, 4 units each way, on vectors of 12 words" in card
+    assert "Bidirectional GRU, 4 units each way, on vectors of 12 words and class evidence of words" in card
     assert f"checksum {tiny_bundle.checksum}" in card
     assert "| val | 120 | 50.0 | 25.0 |" in card

@@ -5,24 +5,44 @@ import pytest
 
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import padded
-from adc.model.forward import logits, softmax
+from adc.model.evidence import padded_evidence
+from adc.model.forward import log_softmax, logits, softmax
+from tests.conftest import weight_shapes
 
 # Keras' own, on every array it hands over.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-LENGTHS = (1, 7, 3, 12, 12, 2)
-CELLS = ("gru", "lstm")
+LENGTHS = np.array([1, 7, 3, 12, 12, 2])
+SPECS = {
+    "whole, gru": NetworkSpec("gru", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
+    "whole, lstm": NetworkSpec("lstm", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
+    "whole, rnn": NetworkSpec("rnn", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
+    "words alone": NetworkSpec("gru", 6, 5, 40, 3, 0.4),
+    "evidence alone": NetworkSpec("lstm", 6, 0, 40, 3, 0.4, evidence=6),
+    "no recurrence": NetworkSpec("none", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
+    "linear": NetworkSpec("none", 6, 0, 40, 3, 0.4, evidence=6),
+}
+RECURRENT = [name for name, spec in SPECS.items() if spec.cell != "none"]
 
 
-@pytest.fixture(scope="module", params=CELLS)
-def trained(request):
-    """(cell, Keras network, its arrays): weights drawn wide, biases too, so that every term counts."""
+def built(name: str):
+    """(spec, Keras network, its arrays): weights drawn wide, biases too, so that every term counts."""
     from adc.model.network import build_network, export_weights
 
-    network = build_network(NetworkSpec(request.param, 6, 5, 40, 3, 0.4), seed=1)
+    network = build_network(SPECS[name], seed=1)
     draw = np.random.default_rng(2)
     network.set_weights([draw.normal(0, 0.7, array.shape) for array in network.get_weights()])
-    return request.param, network, export_weights(network)
+    return SPECS[name], network, export_weights(network)
+
+
+@pytest.fixture(scope="module", params=SPECS)
+def trained(request):
+    return built(request.param)
+
+
+@pytest.fixture(scope="module", params=RECURRENT)
+def recurrent(request):
+    return built(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -31,65 +51,64 @@ def sequences() -> list[np.ndarray]:
     return [draw.integers(1, 40, length) for length in LENGTHS]
 
 
+def inputs(spec: NetworkSpec, sequences, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and evidence, which depends on the token, padded to a width."""
+    table = np.random.default_rng(4).normal(0, 1, (40, spec.evidence)).astype(np.float32)
+    lengths = np.array([len(sequence) for sequence in sequences])
+    return padded(sequences, width), padded_evidence(table[np.concatenate(sequences)], lengths, width)
+
+
 @pytest.mark.parametrize("width", [12, 16], ids=["padded to the longest", "padded beyond it"])
 def test_same_logits_as_keras_for_texts_of_unequal_length(trained, sequences, width):
-    cell, network, weights = trained
-    tokens = padded(sequences, width)
-    ours = logits(weights, cell, tokens)
+    spec, network, weights = trained
+    tokens, evidence = inputs(spec, sequences, width)
+    ours = logits(weights, spec.cell, tokens, evidence)
     assert ours.shape == (len(LENGTHS), 3)
     assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, network.predict_on_batch(tokens), atol=1e-5)
+    np.testing.assert_allclose(ours, network.predict_on_batch([tokens, evidence]), rtol=1e-5, atol=2e-5)
     assert np.ptp(ours, axis=0).min() > 0.1
 
 
 def test_padding_changes_nothing(trained, sequences):
-    cell, _, weights = trained
-    alone = [logits(weights, cell, padded([sequence]))[0] for sequence in sequences]
-    np.testing.assert_allclose(logits(weights, cell, padded(sequences, 20)), alone, atol=1e-6)
+    spec, _, weights = trained
+    alone = [
+        logits(weights, spec.cell, *inputs(spec, [sequence], len(sequence)))[0] for sequence in sequences
+    ]
+    together = logits(weights, spec.cell, *inputs(spec, sequences, 20))
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-5)
 
 
-def test_the_order_of_words_matters(trained):
-    cell, _, weights = trained
-    there, back = logits(weights, cell, np.array([[2, 3, 4, 5], [5, 4, 3, 2]], np.int32))
+def test_the_order_of_words_matters_to_what_is_recurrent(recurrent):
+    spec, _, weights = recurrent
+    texts = [np.array([2, 3, 4, 5]), np.array([5, 4, 3, 2])]
+    there, back = logits(weights, spec.cell, *inputs(spec, texts, 4))
     assert np.abs(there - back).max() > 1e-3
 
 
 def test_dropout_is_for_training_only(trained, sequences):
-    cell, network, weights = trained
-    tokens = padded(sequences)
-    learning = np.asarray(network(tokens, training=True))
-    assert np.abs(learning - logits(weights, cell, tokens)).max() > 1e-3
+    spec, network, weights = trained
+    tokens, evidence = inputs(spec, sequences, 12)
+    learning = np.asarray(network([tokens, evidence], training=True))
+    assert np.abs(learning - logits(weights, spec.cell, tokens, evidence)).max() > 1e-3
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_same_seed_builds_the_same_network_and_another_seed_another(cell):
+@pytest.mark.parametrize("name", SPECS)
+def test_the_same_seed_builds_the_same_network_and_another_seed_another(name):
     from adc.model.network import build_network, export_weights
 
-    spec = NetworkSpec(cell, 3, 4, 10, 2, 0.1)
-    first, again, other = (export_weights(build_network(spec, seed)) for seed in (5, 5, 6))
-    assert {name: array.shape for name, array in first.items()} == {
-        "words": (10, 4),
-        **{
-            f"{way}_{part}": shape
-            for way in ("forward", "backward")
-            for part, shape in (
-                {"kernel": (4, 9), "recurrent": (3, 9), "bias": (2, 9)}
-                if cell == "gru"
-                else {"kernel": (4, 12), "recurrent": (3, 12), "bias": (12,)}
-            ).items()
-        },
-        "logits_kernel": (12, 2),
-        "logits_bias": (2,),
-    }
+    first, again, other = (export_weights(build_network(SPECS[name], seed)) for seed in (5, 5, 6))
+    assert {name: array.shape for name, array in first.items()} == weight_shapes(SPECS[name])
     assert all(array.dtype == np.float32 for array in first.values())
     assert all((first[name] == again[name]).all() for name in first)
-    assert not (first["words"] == other["words"]).all()
-    assert not (first["forward_kernel"] == first["backward_kernel"]).all()
+    assert not (first["logits_kernel"] == other["logits_kernel"]).all()
+    if SPECS[name].cell != "none":
+        assert not (first["forward_kernel"] == first["backward_kernel"]).all()
 
 
 def test_softmax_is_stable_and_calibrated_by_temperature():
     values = np.array([[1000.0, 999.0, -1000.0], [0.0, 0.0, 0.0]], np.float32)
     odds = np.exp([0, -1]) / np.exp([0, -1]).sum()
     np.testing.assert_allclose(softmax(values), [[*odds, 0], [1 / 3] * 3], atol=1e-6)
+    np.testing.assert_allclose(log_softmax(values)[0], [*np.log(odds), -2000 + np.log(odds[0])], atol=1e-3)
     cooler = np.exp([0, -0.5]) / np.exp([0, -0.5]).sum()
     np.testing.assert_allclose(softmax(values, 2.0)[0], [*cooler, 0], atol=1e-6)

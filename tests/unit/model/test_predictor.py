@@ -43,7 +43,8 @@ def certain(tiny_bundle):
         }
         weights = gates | {
             "words": np.zeros((2, 1), np.float32),
-            "logits_kernel": np.zeros((4, len(probabilities)), np.float32),
+            "attention": np.zeros((2, 1), np.float32),
+            "logits_kernel": np.zeros((6, len(probabilities)), np.float32),
             "logits_bias": np.log(np.array(list(probabilities.values()), np.float32)),
         }
         bundle = replace(
@@ -52,6 +53,7 @@ def certain(tiny_bundle):
             encoder=Encoder((), 5),
             network=spec,
             weights=weights,
+            evidence=None,
             temperature=1.0,
         )
         return Predictor(bundle, **options)

@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adc.training.batches import LENGTH_STEP, POOL_BATCHES, Examples, epoch_batches, in_order, read_examples
+from adc.training.encoding import SHARD
 
 LENGTHS = np.random.default_rng(1).integers(1, 57, 5000)
 EXAMPLES = Examples(
     tokens=np.array([2, 3, 4, 5, 6, 7, *range(10, 19)], np.int32),
     offsets=np.array([0, 1, 3, 6, 15]),
+    evidence=np.arange(30, dtype=np.float16).reshape(15, 2),
     labels=np.array([0, 1, 2, 1], np.int32),
+    targets=np.eye(3, dtype=np.float32)[[0, 1, 2, 1]],
     weights=np.array([1.0, 0.5, 2.0, 1.0], np.float32),
 )
 
@@ -73,20 +76,21 @@ def test_slices_of_the_ranks_part_each_batch_evenly(ranks, count, batch_size):
 
 
 def test_a_batch_is_padded_to_a_step_of_lengths():
-    tokens, labels, weights = EXAMPLES.batch(np.array([2, 0]))
-    assert tokens.tolist() == [[5, 6, 7, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]]
-    assert (labels.tolist(), weights.tolist()) == ([2, 0], [2.0, 1.0])
-    assert EXAMPLES.batch(np.array([3]))[0].shape == (1, 2 * LENGTH_STEP)
+    batch = EXAMPLES.batch(np.array([2, 0]))
+    assert batch.tokens.tolist() == [[5, 6, 7, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]]
+    assert batch.evidence.shape == (2, LENGTH_STEP, 2)
+    assert batch.evidence[0, :4].tolist() == [[6, 7], [8, 9], [10, 11], [0, 0]]
+    assert batch.evidence[1, :2].tolist() == [[0, 1], [0, 0]]
+    assert (batch.targets.argmax(axis=1).tolist(), batch.weights.tolist()) == ([2, 0], [2.0, 1.0])
+    assert EXAMPLES.batch(np.array([3])).tokens.shape == (1, 2 * LENGTH_STEP)
     assert (len(EXAMPLES), EXAMPLES.lengths.tolist()) == (4, [1, 2, 3, 9])
 
 
 def test_a_rank_without_rows_takes_part_with_an_example_of_no_weight():
-    tokens, labels, weights = EXAMPLES.batch(np.array([], int))
-    assert (tokens.shape, labels.tolist(), weights.tolist()) == ((1, LENGTH_STEP), [0], [0.0])
-    assert (tokens != 0).any(axis=1).all()
-    assert [array.dtype for array in (tokens, labels, weights)] == [
-        array.dtype for array in EXAMPLES.batch(np.array([0]))
-    ]
+    none, one = EXAMPLES.batch(np.array([], int)), EXAMPLES.batch(np.array([0]))
+    assert (none.tokens != 0).any(axis=1).all()
+    assert none.weights.tolist() == [0.0]
+    assert [(array.shape, array.dtype) for array in none] == [(array.shape, array.dtype) for array in one]
 
 
 def test_rows_in_order():
@@ -94,24 +98,29 @@ def test_rows_in_order():
     assert listed(in_order(0, 3)) == []
 
 
+def example(tokens: list[int], label: int, weight: float, split: str) -> dict[str, object]:
+    """A row of a shard; each token's evidence is the token and its negative."""
+    evidence = np.array([[token, -token] for token in tokens], np.float16).tobytes()
+    target = np.eye(3)[label].tolist()
+    return {
+        "tokens": tokens,
+        "evidence": evidence,
+        "label": label,
+        "target": target,
+        "weight": weight,
+        "split": split,
+    }
+
+
 @pytest.fixture
 def shards(tmp_path):
     """Two shards, of several row groups, and what else lies in a folder that Spark has written."""
-    schema = pa.schema(
-        [
-            ("tokens", pa.list_(pa.int32())),
-            ("label", pa.int32()),
-            ("weight", pa.float32()),
-            ("split", pa.string()),
-        ]
-    )
-    first = [([2, 3], 0, 1.0, "train"), ([4], 1, 0.5, "val")]
-    second = [([5, 6, 7], 2, 2.0, "train"), ([8], 0, 1.0, "train")]
+    first = [example([2, 3], 0, 1.0, "train"), example([4], 1, 0.5, "val")]
+    second = [example([5, 6, 7], 2, 2.0, "train"), example([8], 0, 1.0, "train")]
     folder = tmp_path / "بحيرتي 50% #1" / "shards"
     folder.mkdir(parents=True)
     for name, rows in (("part-00001.parquet", second), ("part-00000.parquet", first)):
-        columns = dict(zip(schema.names, zip(*rows, strict=True), strict=True))
-        pq.write_table(pa.table(columns, schema=schema), folder / name, row_group_size=1)
+        pq.write_table(pa.Table.from_pylist(rows, schema=SHARD), folder / name, row_group_size=1)
     (folder / "_SUCCESS").write_text("")
     (folder / ".part-00000.parquet.crc").write_bytes(b"crc")
     return folder
@@ -127,6 +136,8 @@ def test_shards_are_read_by_split_always_in_the_same_order(shards, scheme):
         [8],
     ]
     assert (examples.labels.tolist(), examples.weights.tolist()) == ([0, 2, 0], [1.0, 2.0, 1.0])
+    assert examples.evidence.tolist() == [[token, -token] for token in examples.tokens.tolist()]
+    assert examples.targets.tolist() == np.eye(3)[[0, 2, 0]].tolist()
     assert [array.dtype for array in (examples.tokens, examples.labels, examples.weights)] == [
         np.int32,
         np.int32,

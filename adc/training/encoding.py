@@ -1,0 +1,119 @@
+"""From clean labelled texts to rows of training shards: token ids, evidence, and what is to be learnt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from adc.errors import UsageError
+from adc.model.bundle import NetworkSpec
+from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence, encoded
+from adc.settings import ModelSettings
+from adc.training.folds import NONE, fold_of
+
+SHARD_DDL = "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, weight FLOAT, split STRING"
+SHARD = pa.schema(
+    [
+        ("tokens", pa.list_(pa.int32())),
+        # float16 (T, 2C), row by row; Spark has no such type.
+        ("evidence", pa.binary()),
+        ("label", pa.int32()),
+        ("target", pa.list_(pa.float32())),
+        ("weight", pa.float32()),
+        ("split", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """evidence: by fold, the last for rows in none; empty where the network reads none.
+
+    soft_labels: the teacher's share in a target; smoothing: the part of a label given to all classes alike.
+    class_weights: (C,), by which the weights of training rows are multiplied.
+    """
+
+    encoder: Encoder
+    labels: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    soft_labels: float
+    smoothing: float
+    class_weights: np.ndarray
+
+    def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL."""
+        split = batch.column("split").to_pylist()
+        learnt = np.array([name == "train" for name in split], dtype=bool)
+        folds = np.array([fold_of(key) for key in batch.column("text_hash").to_pylist()], np.int64)
+        tokens, evidence = self._encoded(batch.column("clean").to_pylist(), np.where(learnt, folds, NONE))
+        number_of = {label: number for number, label in enumerate(self.labels)}
+        labels = np.array([number_of[label] for label in batch.column("dialect").to_pylist()], np.int32)
+        weights = batch.column("weight").to_numpy(zero_copy_only=False).astype(np.float32)
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array(tokens, SHARD.field("tokens").type),
+                pa.array(evidence, pa.binary()),
+                pa.array(labels),
+                pa.array(
+                    list(self._targets(labels, batch.column("teacher").to_pylist())), pa.list_(pa.float32())
+                ),
+                pa.array(np.where(learnt, weights * self.class_weights[labels], weights).astype(np.float32)),
+                batch.column("split"),
+            ],
+            schema=SHARD,
+        )
+
+    def _encoded(self, texts: list[str], folds: np.ndarray) -> tuple[list[list[int]], list[bytes]]:
+        if not self.evidence:
+            return self.encoder.encode_all(texts), [b""] * len(texts)
+        tokens: list[list[int]] = [[]] * len(texts)
+        evidence = [b""] * len(texts)
+        for fold in np.unique(folds):
+            rows = np.flatnonzero(folds == fold)
+            ids, flat = encoded([texts[row] for row in rows], self.encoder, self.evidence[fold])
+            parts = np.split(flat.astype(np.float16), np.cumsum([len(text) for text in ids])[:-1])
+            for row, text, part in zip(rows, ids, parts, strict=True):
+                tokens[row], evidence[row] = text, part.tobytes()
+        return tokens, evidence
+
+    def _targets(self, labels: np.ndarray, teacher: Sequence[Sequence[float] | None]) -> np.ndarray:
+        classes = len(self.labels)
+        hard = np.eye(classes, dtype=np.float32)[labels] * (1 - self.smoothing) + self.smoothing / classes
+        taught = np.array([row is not None for row in teacher], dtype=bool)
+        soft = hard.copy()
+        if taught.any():
+            soft[taught] = np.array([row for row in teacher if row is not None], np.float32)
+        result: np.ndarray = (1 - self.soft_labels) * hard + self.soft_labels * soft
+        return result
+
+
+def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
+    """The network that the settings ask for, over what the encoding gives it.
+
+    Raises UsageError for one that would read nothing.
+    """
+    if not encoding.evidence and not (model.embedding and (model.dense or model.cell != "none")):
+        raise UsageError(
+            "the network would read nothing: without model.evidence it needs model.embedding, and "
+            "model.cell or model.dense"
+        )
+    return NetworkSpec(
+        cell=model.cell,
+        units=model.units,
+        embedding=model.embedding,
+        vocabulary=encoding.encoder.size,
+        classes=len(encoding.labels),
+        dropout=model.dropout,
+        output_dropout=model.output_dropout,
+        evidence=encoding.evidence[NONE].width if encoding.evidence else 0,
+        dense=model.dense,
+    )
+
+
+def class_weights(counts: Mapping[str, int], labels: Sequence[str], power: float) -> np.ndarray:
+    """(mean / n) ** power by label, float (C,): rare classes weigh more; 0 weighs all rows alike."""
+    found = np.array([counts[label] for label in labels], np.float64)
+    weights: np.ndarray = (found.mean() / found) ** power
+    return weights.astype(np.float32)

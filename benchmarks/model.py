@@ -1,0 +1,165 @@
+"""Train a model on a folder of labelled tweets in one process, without Spark, and print its figures.
+
+    python benchmarks/model.py FOLDER [--more extra,slice,open] [--set model.cell=lstm]… [--repeat 2]
+
+Prints accuracy and macro-F1 (%) on the validation split for each seed, and their mean. The linear fits are
+kept in --cache, by what they were made of, so that networks over the same fits are compared quickly.
+"""
+
+import argparse
+import hashlib
+import os
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from adc.dialects import DIALECTS
+from adc.model.encoder import Encoder
+from adc.session import TENSORFLOW_ENVIRONMENT
+from adc.settings import Settings, load_settings
+from adc.training.batches import Examples, examples_of
+from adc.training.encoding import Encoding, class_weights, network_spec
+from adc.training.evidence import Corpus, Linear, cross_fit
+from adc.training.folds import fold_of
+from adc.training.rank import Plan, Rank
+from benchmarks.tweets import read_tweets
+
+
+def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
+    counts = texts.str.split(" ").map(set).explode().value_counts().rename("n").reset_index()
+    kept = counts[counts["n"] >= min_count].sort_values(["n", "clean"], ascending=[False, True])
+    return tuple(kept["clean"].head(most))
+
+
+def linear_fits(rows: pd.DataFrame, labels: tuple[str, ...], encoder: Encoder, settings: Settings) -> Linear:
+    corpus = Corpus(
+        rows["clean"].tolist(),
+        rows["dialect"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64),
+        rows["weight"].to_numpy(),
+        np.array([fold_of(key) for key in rows["text_hash"]]),
+        len(labels),
+    )
+    return cross_fit(corpus, encoder, settings.model.gram_min_count)
+
+
+def cached_fits(
+    cache: Path | None, rows: pd.DataFrame, labels: tuple[str, ...], encoder: Encoder, settings: Settings
+) -> Linear:
+    if cache is None:
+        return linear_fits(rows, labels, encoder, settings)
+    source = Path(__file__).parents[1] / "adc"
+    code = [(source / name).read_bytes() for name in ("training/evidence.py", "model/evidence.py")]
+    content = [rows.to_csv(), encoder, settings.model.gram_min_count, code]
+    place = cache / hashlib.sha256(pickle.dumps(content)).hexdigest()[:16]
+    if not place.exists():
+        place.write_bytes(pickle.dumps(linear_fits(rows, labels, encoder, settings)))
+    linear: Linear = pickle.loads(place.read_bytes())
+    return linear
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--more", default="extra", help="extra, slice, open, slice5, by commas; or nothing")
+    parser.add_argument("--set", action="append", default=[], help="a setting, key=value")
+    parser.add_argument("--repeat", type=int, default=1, help="how many seeds")
+    parser.add_argument("--cache", type=Path, help="a folder, outside the project, for linear fits")
+    arguments = parser.parse_args()
+    settings = load_settings(overrides=arguments.set)
+
+    started = time.monotonic()
+    rows = read_tweets(arguments.folder, tuple(filter(None, arguments.more.split(","))))
+    train = rows[rows["split"] == "train"].reset_index(drop=True)
+    labels = DIALECTS.restricted_to(list(train["dialect"].unique())).codes
+    encoder = Encoder(
+        vocabulary(train["clean"], settings.model.vocabulary, settings.model.min_count),
+        settings.model.max_tokens,
+    )
+    print(
+        f"{len(train):,} training tweets, {encoder.size:,} words: {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
+
+    rows["teacher"] = None
+    evidence = ()
+    if settings.model.evidence or settings.model.soft_labels:
+        started = time.monotonic()
+        linear = cached_fits(arguments.cache, train, labels, encoder, settings)
+        evidence = linear.evidence if settings.model.evidence else ()
+        taught = dict(zip(train["text_hash"], linear.teacher, strict=True))
+        rows["teacher"] = rows["text_hash"].map(taught)
+        right = linear.teacher.argmax(axis=1) == train["dialect"].map(labels.index)
+        print(
+            f"linear fits: {time.monotonic() - started:.0f} s; teacher, out of fold: "
+            f"accuracy {100 * right.mean():.1f}",
+            flush=True,
+        )
+    counts = train["dialect"].value_counts().to_dict()
+    encoding = Encoding(
+        encoder,
+        labels,
+        evidence,
+        settings.model.soft_labels,
+        settings.train.smoothing,
+        class_weights(counts, labels, settings.train.class_weight),
+    )
+    splits = {name: examples(rows[rows["split"] == name], encoding) for name in ("train", "val", "test")}
+    run(settings, encoding, splits, arguments.repeat)
+
+
+def examples(rows: pd.DataFrame, encoding: Encoding) -> Examples:
+    columns = rows.copy()
+    columns["teacher"] = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
+    schema = pa.schema(
+        [(name, pa.string()) for name in ("clean", "dialect", "text_hash", "split")]
+        + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
+    )
+    batches = pa.Table.from_pandas(columns, schema, preserve_index=False).to_batches(4096)
+    return examples_of(pa.Table.from_batches([encoding.rows(batch) for batch in batches]))
+
+
+def run(
+    settings: Settings,
+    encoding: Encoding,
+    splits: dict[str, Examples],
+    repeat: int,
+) -> None:
+    os.environ.update(TENSORFLOW_ENVIRONMENT)
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    hvd.init()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    figures = []
+    for seed in range(settings.seed, settings.seed + repeat):
+        train = settings.train
+        plan = Plan(
+            shards="",
+            labels=encoding.labels,
+            network=network_spec(settings.model, encoding),
+            batch_size=train.batch_size,
+            epochs=train.epochs,
+            learning_rate=train.learning_rate,
+            warmup_steps=train.warmup_steps,
+            threads=1,
+            seed=seed,
+        )
+        tf.keras.utils.set_random_seed(seed)
+        result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])
+        assert result is not None
+        for epoch in result["history"]:
+            print({name: round(value, 4) for name, value in epoch.items()})
+        figures.append([100 * result["metrics"]["val"][name] for name in ("accuracy", "macro_f1")])
+        told = " / ".join(f"{value:.1f}" for value in figures[-1])
+        print(f"seed {seed}: {told}, temperature {result['temperature']:.2f}")
+    accuracy, macro_f1 = np.mean(figures, axis=0)
+    print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
+
+
+if __name__ == "__main__":
+    main()

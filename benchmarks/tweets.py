@@ -1,0 +1,44 @@
+"""Labelled tweets from files, cleaned for the model, without Spark: what benchmarks of the model read."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from adc.cleaning import load_profile
+from adc.cleaning.rows import clean_rows
+
+# Weight in training of the kinds of rows in more_train.parquet (docs/experiments.md).
+KINDS = {"slice": 1.0, "open": 0.3, "slice5": 0.7}
+
+
+def read_tweets(folder: Path, more: tuple[str, ...] = ()) -> pd.DataFrame:
+    """clean, dialect, text_hash, split and weight of ids.csv + texts.parquet, split by hash.
+
+    `more` names further training rows: `extra` (extra_train.parquet) and the kinds of more_train.parquet.
+    A text that is in the main files is not taken again: none of val or test is trained on.
+    """
+    ids = pd.read_csv(folder / "ids.csv", dtype=str)
+    parts = [_cleaned(ids.merge(pd.read_parquet(folder / "texts.parquet"), on="id"), None, 1.0)]
+    if "extra" in more:
+        parts.append(_cleaned(pd.read_parquet(folder / "extra_train.parquet"), "train", 1.0))
+    kinds = [kind for kind in more if kind != "extra"]
+    if kinds:
+        rows = pd.read_parquet(folder / "more_train.parquet")
+        parts += [_cleaned(rows[rows["kind"] == kind], "train", KINDS[kind]) for kind in kinds]
+    return pd.concat(parts).drop_duplicates("text_hash").reset_index(drop=True)
+
+
+def _cleaned(rows: pd.DataFrame, split: str | None, weight: float) -> pd.DataFrame:
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "text": pa.array(rows["text"], pa.string()),
+            "dialect": pa.array(rows["dialect"], pa.string()),
+            "author": pa.nulls(len(rows), pa.string()),
+            "split": pa.array([split] * len(rows), pa.string()),
+        }
+    )
+    clean = clean_rows(batch, load_profile("model"), min_words=2, min_arabic=0.5).to_pandas()
+    clean["weight"] = weight
+    kept = clean["reason"].isna()
+    return clean.loc[kept, ["clean", "dialect", "text_hash", "split", "weight"]]

@@ -1,0 +1,136 @@
+"""Fits out of fold: a row never meets a model that saw its label, and new text one that saw all."""
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from adc.errors import UsageError
+from adc.model.encoder import Encoder
+from adc.model.evidence import encoded, gram_keys
+from adc.training.evidence import Corpus, cross_fit, fit_evidence, log_count_ratios
+from adc.training.folds import FOLDS, NONE, fold_of
+
+MARKS = ("عايز كده", "بزاف واش", "وش ابغى")
+FILLERS = ("اليوم", "الناس", "قال", "البيت", "مع")
+
+
+def corpus_of(rows: int = 300, noise: float = 0.1) -> Corpus:
+    """Texts of three classes, each with its own words among common ones; some labels are drawn anew."""
+    draw = np.random.default_rng(0)
+    true = draw.integers(0, 3, rows)
+    texts = [
+        " ".join([*draw.choice(FILLERS, 3), MARKS[label], f"كلمة{number}"])
+        for number, label in enumerate(true)
+    ]
+    labels = np.where(draw.random(rows) < noise, draw.integers(0, 3, rows), true)
+    return Corpus(texts, labels, np.ones(rows), draw.integers(0, FOLDS, rows), 3)
+
+
+ENCODER = Encoder(tuple(sorted({word for text in (*MARKS, *FILLERS) for word in text.split()})), 56)
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return cross_fit(corpus_of(), ENCODER, min_count=2)
+
+
+def test_the_evidence_of_a_dialects_word_is_for_it_by_both_models(linear):
+    for evidence in linear.evidence:
+        for label, marks in enumerate(MARKS):
+            _, numbers = encoded([marks], ENCODER, evidence)
+            svm, bayes = np.split(numbers, 2, axis=1)
+            assert svm.argmax(axis=1).tolist() == bayes.argmax(axis=1).tolist() == [label] * 2
+            assert (svm.max(axis=1) > 0).all() and (bayes.max(axis=1) > 0).all()
+
+
+def test_evidence_is_scaled_by_half(linear):
+    corpus = corpus_of()
+    numbers = np.concatenate(
+        [
+            encoded([corpus.texts[row] for row in corpus.held_out(fold)], ENCODER, linear.evidence[fold])[1]
+            for fold in range(FOLDS)
+        ]
+    )
+    assert [half.std() for half in np.split(numbers, 2, axis=1)] == pytest.approx([1, 1], abs=0.1)
+
+
+def test_no_model_sees_the_labels_of_its_own_fold():
+    corpus = corpus_of()
+    changed = np.where(corpus.folds == 2, (corpus.labels + 1) % 3, corpus.labels)
+    other = Corpus(corpus.texts, changed, corpus.weights, corpus.folds, 3)
+    same, all_rows = (
+        [fit_evidence(each, ENCODER, 2, fold).evidence for each in (corpus, other)] for fold in (2, NONE)
+    )
+    for name, array in same[0].arrays().items():
+        np.testing.assert_array_equal(array, same[1].arrays()[name])
+    assert (all_rows[0].words != all_rows[1].words).any()
+
+
+def test_the_teacher_knows_the_true_label_better_than_the_noisy_one_says(linear):
+    corpus = corpus_of()
+    np.testing.assert_allclose(linear.teacher.sum(axis=1), 1, atol=1e-5)
+    assert (linear.teacher.argmax(axis=1) == corpus.labels).mean() > 0.85
+
+
+def test_a_map_of_any_kind_may_run_the_fits(linear):
+    def backwards(function, tasks):
+        return [function(task) for task in tasks[::-1]][::-1]
+
+    again = cross_fit(corpus_of(), ENCODER, 2, backwards)
+    np.testing.assert_array_equal(again.teacher, linear.teacher)
+    np.testing.assert_array_equal(again.evidence[NONE].words, linear.evidence[NONE].words)
+
+
+def test_weights_count():
+    corpus = corpus_of(noise=0)
+    wrong = Corpus(
+        [*corpus.texts, *corpus.texts],
+        np.concatenate([corpus.labels, (corpus.labels + 1) % 3]),
+        np.concatenate([corpus.weights, corpus.weights * 1e-3]),
+        np.concatenate([corpus.folds, corpus.folds]),
+        3,
+    )
+    _, numbers = encoded([MARKS[0]], ENCODER, fit_evidence(wrong, ENCODER, 2, NONE).evidence)
+    assert numbers[:, :3].argmax(axis=1).tolist() == [0, 0]
+
+
+def test_n_grams_are_those_of_scikit_learn():
+    texts = ["كيف حالك", "كيف"]
+    reference = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5)).fit(texts)
+    ours = gram_keys([" كيف ", " حالك "], 2, 5)[1]
+    assert len(np.unique(ours)) == len(reference.vocabulary_)
+
+
+def test_rare_features_say_little_and_absent_classes_nothing():
+    whole = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 1, 1, 1, 1]] * 1.0
+    counts = np.array([[1, 1, 0]] + [[1, 0, 0]] * 3 + [[0, 0, 1]] * 4, np.float32)
+    ratios = log_count_ratios(counts, whole)
+    assert ratios[0, 0] > ratios[1, 0] > 0 > ratios[2, 0]
+    assert not ratios[:, 2].any()
+
+
+def test_two_classes_are_told_apart_like_many():
+    corpus = corpus_of(noise=0)
+    two = Corpus(
+        [corpus.texts[row] for row in np.flatnonzero(corpus.labels < 2)],
+        corpus.labels[corpus.labels < 2],
+        corpus.weights[corpus.labels < 2],
+        corpus.folds[corpus.labels < 2],
+        2,
+    )
+    linear = cross_fit(two, ENCODER, 2)
+    assert (linear.teacher.argmax(axis=1) == two.labels).all()
+    assert linear.evidence[NONE].width == 4
+
+
+def test_too_little_to_fit_on_is_told():
+    corpus = Corpus(["كده", "واش"], np.array([0, 1]), np.ones(2), np.array([0, 1]), 2)
+    with pytest.raises(UsageError, match="too few training tweets to fit linear models out of fold"):
+        fit_evidence(corpus, ENCODER, 1, 0)
+
+
+def test_folds_are_even_and_not_those_of_the_split():
+    hashes = [f"{number * 2654435761 % 2**32:08x}" for number in range(2000)]
+    folds = np.bincount([fold_of("00000000" + digits) for digits in hashes], minlength=FOLDS)
+    assert folds.min() > 350
+    assert fold_of("ffffffff00000007") == fold_of("0000000000000007") == 2
