@@ -157,7 +157,7 @@ class ModelSettings(Section):
     vocabulary: Count = Field(40000, description="Most words kept, the commonest first.")
     min_count: Count = Field(2, description="Texts a word must occur in to be kept.")
     max_tokens: Count = Field(56, description="Tokens of a text that are read; the rest is cut off.")
-    dropout: Dropout = Field(0.4, description="Share of word vectors' channels dropped in training.")
+    dropout: Dropout = Field(0.6, description="Share of word vectors' channels dropped in training.")
     output_dropout: Dropout = Field(0.5, description="Share of the last layer's inputs dropped in training.")
 
 
@@ -167,9 +167,14 @@ class TrainSettings(Section):
     name: str = Field(
         "adc", description="Name of the bundle, under <lake.root>/models unless --bundle is given."
     )
+    preset: Literal["adc", "classic-lstm", "classic-gru", "linear"] = Field(
+        "adc",
+        description="What model.… stands at unless it is set: adc, the defaults; classic-lstm and "
+        "classic-gru, the field's usual network on word ids; linear, evidence summed, no network.",
+    )
     num_proc: Count = Field(2, description="Horovod ranks, one a task slot.")
     batch_size: Count = Field(128, description="Examples a step over all ranks.")
-    epochs: Count = Field(4, description="Passes over the training split.")
+    epochs: Count = Field(3, description="Passes over the training split.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
     warmup_steps: Natural = Field(200, description="Steps over which the rate rises; at most a tenth of all.")
     evidence_rows: Count = Field(
@@ -181,6 +186,22 @@ class TrainSettings(Section):
     )
     shards: Count = Field(16, description="Files that the encoded training data is written to.")
     start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")
+
+
+_CLASSIC = {
+    "model.evidence": False,
+    "model.soft_labels": 0.0,
+    "model.dense": 0,
+    "model.embedding": 128,
+    "model.units": 128,
+}
+# Under what environment files, variables and the command line say, over the defaults.
+PRESETS: dict[str, dict[str, Any]] = {
+    "adc": {},
+    "classic-lstm": _CLASSIC | {"model.cell": "lstm"},
+    "classic-gru": _CLASSIC | {"model.cell": "gru"},
+    "linear": {"model.cell": "none", "model.dense": 0, "model.embedding": 0},
+}
 
 
 class ScoreSettings(Section):
@@ -248,6 +269,10 @@ def load_settings(
         if SECRET in layer:
             raise UsageError(f"{SECRET} may not stand in {layer[SECRET][1]}: set ADC_SCRAPE__TOKEN instead")
     given = file | environment | command_line
+    preset, origin = given.get("train.preset", ("adc", ""))
+    # One that does not exist is refused with all other values below.
+    under = PRESETS.get(str(preset), {})
+    given = {key: (value, f"train.preset={preset}, {origin}") for key, value in under.items()} | given
 
     known = [key for key, _, _ in describe()]
     tree: dict[str, Any] = {}

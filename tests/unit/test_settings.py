@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from adc.errors import UsageError
-from adc.settings import Settings, describe, load_settings
+from adc.settings import PRESETS, Settings, describe, load_settings
 
 TOKEN = "s3cr3t-t0k3n"
 
@@ -43,7 +43,7 @@ def test_the_settings_that_scripts_rely_on_have_these_defaults():
 @pytest.mark.parametrize(
     ("file", "environ", "overrides", "epochs"),
     [
-        ("", {}, [], 4),
+        ("", {}, [], 3),
         ("train: {epochs: 5}", {}, [], 5),
         ("train: {epochs: 5}", {"ADC_TRAIN__EPOCHS": "6"}, [], 6),
         ("train: {epochs: 5}", {"ADC_TRAIN__EPOCHS": "6"}, ["train.epochs=7"], 7),
@@ -53,6 +53,32 @@ def test_the_settings_that_scripts_rely_on_have_these_defaults():
 )
 def test_later_layers_win(tmp_path, file, environ, overrides, epochs):
     assert load(tmp_path, file, environ, overrides).train.epochs == epochs
+
+
+def test_a_preset_sets_what_is_not_set_anywhere_else(tmp_path):
+    settings = load(
+        tmp_path,
+        "train: {preset: linear}\nmodel: {units: 7}",
+        {"ADC_TRAIN__PRESET": "classic-lstm", "ADC_MODEL__EMBEDDING": "50"},
+        ["model.dropout=0.1"],
+    )
+    assert changed(settings) == {
+        "train.preset": "classic-lstm",
+        "model.cell": "lstm",
+        "model.evidence": False,
+        "model.soft_labels": 0.0,
+        "model.dense": 0,
+        "model.embedding": 50,
+        "model.units": 7,
+        "model.dropout": 0.1,
+    }
+
+
+def test_every_preset_is_valid_and_the_default_changes_nothing():
+    for preset, values in PRESETS.items():
+        settings = load_settings(overrides=[f"train.preset={preset}"], environ={})
+        assert settings.masked() == Settings().masked() | values | {"train.preset": preset}
+    assert not PRESETS["adc"]
 
 
 def test_layers_add_up_within_a_group(tmp_path):
@@ -129,6 +155,11 @@ def test_nulls_unset(tmp_path):
         (
             {"overrides": ["scrape.timeout=inf"]},
             "setting scrape.timeout=inf (from --set): Input should be a finite number",
+        ),
+        (
+            {"overrides": ["train.preset=best"]},
+            "setting train.preset=best (from --set): "
+            "Input should be 'adc', 'classic-lstm', 'classic-gru' or 'linear'",
         ),
         ({"file": "- lake"}, "environment file …/env.yaml: expected settings by name, found list"),
     ],
