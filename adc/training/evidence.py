@@ -30,7 +30,8 @@ from adc.training.folds import FOLDS, NONE
 SVM_COST = 0.1
 CLASS_WEIGHT = 0.5
 BAYES_GRAMS = (3, 7)
-BAYES_SMOOTHING = 0.1
+BAYES_MIN_COUNT = 2
+BAYES_SMOOTHING = 0.02
 # Held-out texts that the scale of the evidence is taken from.
 SCALE_TEXTS = 4000
 
@@ -108,7 +109,7 @@ def fit(corpus: Corpus, encoder: Encoder, min_count: int, task: Task) -> Evidenc
     """What `fit_evidence` or `fit_bayes` returns, as the task says."""
     if task.model == "evidence":
         return fit_evidence(corpus, encoder, min_count, task.fold)
-    return fit_bayes(corpus, min_count, task.fold)
+    return fit_bayes(corpus, task.fold)
 
 
 def _in_row_order(corpus: Corpus, by_fold: Sequence[np.ndarray]) -> np.ndarray:
@@ -220,13 +221,13 @@ def log_count_ratios(counts: sparse.csr_matrix, whole: np.ndarray) -> np.ndarray
     return ratios.astype(np.float32)
 
 
-def fit_bayes(corpus: Corpus, min_count: int, fold: int) -> np.ndarray:
+def fit_bayes(corpus: Corpus, fold: int) -> np.ndarray:
     """Log-probabilities (n, C) of a fold's rows by multinomial naive Bayes over character 3–7-grams."""
     rows, held_out = corpus.fitted(fold), corpus.held_out(fold)
     owners, keys = gram_keys(corpus.texts, *BAYES_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
     counts = _counts(owners, columns, (len(corpus.texts), len(grams)))
-    _, counts = _frequent(grams, counts, rows, min_count)
+    _, counts = _frequent(grams, counts, rows, BAYES_MIN_COUNT)
     bayes = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
     scores = np.full((len(held_out), corpus.classes), -1e4, np.float32)
     scores[:, bayes.classes_] = bayes.predict_joint_log_proba(counts[held_out])

@@ -1,0 +1,93 @@
+"""Rows of shards: whose evidence a row carries, and what is to be learnt of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from adc.errors import UsageError
+from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence
+from adc.settings import ModelSettings
+from adc.training.encoding import SHARD, Encoding, class_weights, network_spec
+from adc.training.folds import FOLDS, NONE
+
+ENCODER = Encoder(("كده", "واش"), 3)
+
+
+def telling(number: int) -> Evidence:
+    """Tables by which every known word's evidence is this number."""
+    none = np.zeros((0, 4), np.float16)
+    words = np.full((ENCODER.size, 4), number, np.float16)
+    return Evidence(words, np.zeros(0, np.int64), none, np.zeros(0, np.uint64), np.zeros(0, np.float32), none)
+
+
+ENCODING = Encoding(
+    encoder=ENCODER,
+    labels=("EG", "MA"),
+    evidence=tuple(telling(fold) for fold in (*range(FOLDS), NONE)),
+    soft_labels=0.5,
+    smoothing=0.1,
+    class_weights=np.array([1.0, 2.0], np.float32),
+)
+
+
+def batch(*rows: tuple[str, str, str, list[float] | None]) -> pa.RecordBatch:
+    """Rows of (clean, dialect, split, teacher); the n-th is in fold n, and weighs 3."""
+    clean, dialect, split, teacher = zip(*rows, strict=True)
+    hashes = [f"00000000{number:08x}" for number in range(len(rows))]
+    return pa.RecordBatch.from_pydict(
+        {
+            "clean": pa.array(clean),
+            "dialect": pa.array(dialect),
+            "text_hash": pa.array(hashes),
+            "split": pa.array(split),
+            "weight": pa.array([3.0] * len(rows)),
+            "teacher": pa.array(teacher, pa.list_(pa.float32())),
+        }
+    )
+
+
+def test_a_row_of_a_shard():
+    rows = ENCODING.rows(
+        batch(
+            ("كده", "EG", "train", [0.2, 0.8]),
+            ("واش كده", "MA", "train", None),
+            ("واش", "MA", "val", None),
+        )
+    )
+    assert rows.schema == SHARD
+    evidence = [np.frombuffer(row, np.float16).tolist() for row in rows.column("evidence").to_pylist()]
+    # A training row's is that of its fold, and what is not trained on has that of new text.
+    assert evidence == [[0.0] * 4, [1.0] * 8, [float(NONE)] * 4]
+    targets = np.array(rows.column("target").to_pylist())
+    np.testing.assert_allclose(targets, [[0.575, 0.425], [0.05, 0.95], [0.05, 0.95]], atol=1e-6)
+    assert rows.select(["tokens", "label", "weight", "split"]).to_pylist() == [
+        {"tokens": [2], "label": 0, "weight": 3.0, "split": "train"},
+        {"tokens": [3, 2], "label": 1, "weight": 6.0, "split": "train"},
+        {"tokens": [3], "label": 1, "weight": 3.0, "split": "val"},
+    ]
+
+
+def test_without_tables_a_row_carries_no_evidence():
+    rows = replace(ENCODING, evidence=()).rows(batch(("كده", "EG", "train", None)))
+    assert rows.column("evidence").to_pylist() == [b""]
+
+
+def test_rare_classes_weigh_more():
+    counts = {"EG": 300, "MA": 100}
+    assert class_weights(counts, ("EG", "MA"), 0).tolist() == [1, 1]
+    assert class_weights(counts, ("EG", "MA"), 1).tolist() == pytest.approx([2 / 3, 2])
+
+
+def test_the_network_is_that_of_the_settings():
+    spec = network_spec(ModelSettings(cell="lstm", units=7), ENCODING)
+    assert (spec.cell, spec.units, spec.vocabulary, spec.classes, spec.evidence) == ("lstm", 7, 4, 2, 4)
+    assert network_spec(ModelSettings(), replace(ENCODING, evidence=())).evidence == 0
+
+
+@pytest.mark.parametrize("nothing", [{"embedding": 0}, {"cell": "none", "dense": 0}])
+def test_a_network_that_reads_nothing_is_refused(nothing):
+    with pytest.raises(UsageError, match=r"it needs model\.embedding"):
+        network_spec(ModelSettings(**nothing), replace(ENCODING, evidence=()))
