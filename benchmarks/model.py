@@ -12,21 +12,25 @@ import os
 import pickle
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from tweets import read_tweets
 
+from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
+from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
+from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings, load_settings
 from adc.training.batches import Examples, examples_of
 from adc.training.encoding import Encoding, class_weights, network_spec
 from adc.training.evidence import Corpus, Linear, cross_fit
-from adc.training.folds import fold_of
+from adc.training.folds import NONE, fold_of
 from adc.training.rank import Plan, Rank
-from benchmarks.tweets import read_tweets
 
 
 def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
@@ -68,6 +72,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="a setting, key=value")
     parser.add_argument("--repeat", type=int, default=1, help="how many seeds")
     parser.add_argument("--cache", type=Path, help="a folder, outside the project, for linear fits")
+    parser.add_argument(
+        "--bundle", type=Path, help="where to keep the last seed's model and time its scoring"
+    )
     arguments = parser.parse_args()
     settings = load_settings(overrides=arguments.set)
 
@@ -108,7 +115,19 @@ def main() -> None:
         class_weights(counts, labels, settings.train.class_weight),
     )
     splits = {name: examples(rows[rows["split"] == name], encoding) for name in ("train", "val", "test")}
-    run(settings, encoding, splits, arguments.repeat)
+    result = run(settings, encoding, splits, arguments.repeat)
+    if arguments.bundle:
+        bundle = Bundle(
+            name="benchmark",
+            labels=labels,
+            encoder=encoder,
+            network=network_spec(settings.model, encoding),
+            profile=load_profile("model"),
+            evidence=evidence[NONE] if evidence else None,
+            **{name: result[name] for name in ("weights", "temperature", "metrics")},
+        )
+        bundle.save(arguments.bundle)
+        time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
 
 def examples(rows: pd.DataFrame, encoding: Encoding) -> Examples:
@@ -127,7 +146,8 @@ def run(
     encoding: Encoding,
     splits: dict[str, Examples],
     repeat: int,
-) -> None:
+) -> dict[str, Any]:
+    """Trains once a seed and prints the figures; the result of the last seed."""
     os.environ.update(TENSORFLOW_ENVIRONMENT)
     import horovod.tensorflow as hvd
     import tensorflow as tf
@@ -135,7 +155,7 @@ def run(
     hvd.init()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    figures = []
+    figures: list[list[float]] = []
     for seed in range(settings.seed, settings.seed + repeat):
         train = settings.train
         plan = Plan(
@@ -159,6 +179,16 @@ def run(
         print(f"seed {seed}: {told}, temperature {result['temperature']:.2f}")
     accuracy, macro_f1 = np.mean(figures, axis=0)
     print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
+    return result
+
+
+def time_scoring(folder: Path, clean: list[str]) -> None:
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    predictor = Predictor(load_bundle(folder))
+    started = time.monotonic()
+    predictor.probabilities(clean)
+    rate = len(clean) / (time.monotonic() - started)
+    print(f"bundle {size:.1f} MB; {rate:,.0f} clean texts/s scored")
 
 
 if __name__ == "__main__":

@@ -247,8 +247,10 @@ class Average:
         own = [variable.value.numpy() for variable in self._variables]
         if self._updates:
             self._assign(self._values)
-        yield
-        self._assign(own)
+        try:
+            yield
+        finally:
+            self._assign(own)
 
     def _assign(self, values: Sequence[np.ndarray]) -> None:
         for variable, value in zip(self._variables, values, strict=True):
