@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -156,3 +157,10 @@ def test_what_counts_as_plain_is_what_nfkc_leaves_alone():
     for char in plain:
         for mark in marks:
             assert set(unicodedata.normalize("NFKC", char + mark)) == {char, mark}
+
+
+def test_the_documentation_lists_every_rule_with_its_choices():
+    page = (Path(__file__).parents[3] / "docs" / "cleaning.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        choices = " ".join(f"`{choice}`" for choice in rule.choices)
+        assert f"| `{rule.name}` | {rule.meaning} | {choices} |" in page
