@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adc.cleaning.patterns import ARABIC_LETTER
+from adc.cleaning.patterns import ARABIC_LETTER, ARABIC_WORD, FOREIGN_LETTER, FOREIGN_WORD
 from adc.cleaning.profiles import Profile, clean_array
 
+SPELLING = ("alef", "alef_maksura", "teh_marbuta", "hamza", "elongation")
 # Two texts that differ only in what this takes out are the same text: links, handles, spelling, marks.
 AGGRESSIVE = Profile(
     "aggressive",
@@ -24,7 +25,7 @@ AGGRESSIVE = Profile(
         "urls": "drop",
         "emails": "drop",
         "mentions": "drop",
-        "hashtags": "on",
+        "hashtags": "words",
         "tashkeel": "on",
         "tatweel": "on",
         "alef": "on",
@@ -39,9 +40,18 @@ AGGRESSIVE = Profile(
         "white_space": "on",
     },
 )
+WORDS_ALONE = Profile(
+    "words",
+    {name: AGGRESSIVE.switches[name] for name in AGGRESSIVE.switches if name not in SPELLING},
+)
 VAL_SHARE = TEST_SHARE = 0.1
 # Marker tokens are no words of the text.
 MARKER_TOKEN = "<[a-z]+>"
+# Of a Persian, Urdu or Kurdish text's letters more than so many are such; Arabic typed on their keyboards may
+# have as many, but then words of its own as well.
+MOST_FOREIGN = 0.08
+# A text of so many words in which most are repetitions is no sample of anybody's speech.
+REPETITIVE_WORDS, LEAST_DISTINCT = 8, 0.3
 
 
 def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -52,6 +62,36 @@ def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
     words = pc.count_substring_regex(bare, rf"\S*{ARABIC_LETTER}\S*")
     ratio = pc.divide(arabic.cast(pa.float64()), pc.max_element_wise(letters, 1).cast(pa.float64()))
     return words, ratio
+
+
+def other_language(texts: pa.Array) -> pa.Array:
+    """Which texts are Persian, Urdu or Kurdish by their letters and smallest words: bool (N,)."""
+    suspects = pc.match_substring_regex(texts, FOREIGN_LETTER)
+    # Words between `_`, each with its own: RE2 cannot look around.
+    words = clean_array(texts.filter(suspects), WORDS_ALONE)
+    words = pc.binary_join_element_wise("_", pc.replace_substring(words, " ", "__"), "_", "")
+    foreign = pc.count_substring_regex(words, FOREIGN_LETTER)
+    letters = pc.count_substring_regex(words, ARABIC_LETTER)
+    share = pc.divide(pc.cast(foreign, pa.float64()), pc.max_element_wise(letters, 1))
+    small = pc.count_substring_regex(words, FOREIGN_WORD)
+    theirs = pc.or_(pc.greater(share, MOST_FOREIGN), pc.greater_equal(small, 2))
+    found = pc.and_not(theirs, pc.match_substring_regex(words, ARABIC_WORD))
+    return pc.replace_with_mask(pa.array(np.zeros(len(texts), dtype=bool)), suspects, found)
+
+
+def repetitive(clean: pa.Array) -> pa.Array:
+    """Which clean texts say the same few Arabic words over and over: bool (N,)."""
+    lists = pc.utf8_split_whitespace(clean)
+    words = pc.list_flatten(lists).dictionary_encode()
+    codes = words.indices.to_numpy()
+    arabic = pc.match_substring_regex(words.dictionary, ARABIC_LETTER).to_numpy(zero_copy_only=False)[codes]
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    of_text = np.repeat(np.arange(len(clean), dtype=np.int64), lengths)[arabic]
+    kinds = max(1, len(words.dictionary))
+    pairs = np.unique(of_text * kinds + codes[arabic])
+    number = np.bincount(of_text, minlength=len(clean))
+    distinct = np.bincount(pairs // kinds, minlength=len(clean))
+    return pa.array((number >= REPETITIVE_WORDS) & (distinct <= LEAST_DISTINCT * number))
 
 
 def text_hashes(texts: pa.Array) -> list[str]:
@@ -80,7 +120,8 @@ def splits(hashes: list[str], authors: pa.Array) -> list[str]:
 def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arabic: float) -> pa.RecordBatch:
     """Adds clean, n_words, arabic_ratio, text_hash, split and reason to rows with text, author and split.
 
-    `reason` is NULL for a usable row; else empty, no_arabic, too_short or not_arabic.
+    `reason` is NULL for a usable row; else empty, no_arabic, too_short, not_arabic (script),
+    not_arabic_language or repetitive.
     """
     texts = pc.fill_null(batch.column("text").cast(pa.string()), "")
     clean = clean_array(texts, profile)
@@ -92,11 +133,15 @@ def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arab
             pc.equal(words, 0),
             pc.less(words, min_words),
             pc.less(ratio, min_arabic),
+            other_language(texts),
+            repetitive(clean),
         ),
         pa.scalar("empty"),
         pa.scalar("no_arabic"),
         pa.scalar("too_short"),
         pa.scalar("not_arabic"),
+        pa.scalar("not_arabic_language"),
+        pa.scalar("repetitive"),
         pa.scalar(None, pa.string()),
     )
     given = batch.column("split").to_pylist()

@@ -7,8 +7,9 @@ harm it; `first` frees the texts from such characters of their own.
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,16 +20,26 @@ from adc.cleaning.patterns import (
     ARABIC_DIGITS,
     EMOJI_SEQUENCE,
     EMOJI_SHAPERS,
+    EMOTICON,
     HANDLE,
+    HASHTAG,
     INVISIBLE,
+    KEYBOARD_LETTERS,
+    LAUGHTER,
     LINE_BREAKS,
     LINK,
+    LOAN_LETTERS,
+    NFKC_SURPRISE,
+    NOT_NFKC,
+    NOT_PLAIN,
     NUMBER,
     PUNCTUATION,
     REPEATABLE,
+    RETWEET,
+    SURPLUS_SPACE,
     TAG,
     TASHKEEL,
-    WHITE_SPACE,
+    WRITTEN_OUT,
 )
 
 # Texts in, texts out: pyarrow string arrays of one length.
@@ -42,9 +53,13 @@ MARKERS = {
     "\ue003": "<nl>",
     "\ue004": "<num>",
     "\ue005": "<emoji>",
+    "\ue006": "<emoticon>",
+    "\ue007": "<laugh>",
 }
-URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK = MARKERS
+URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTICON_MARK, LAUGH_MARK = MARKERS
 
+# Where a sign may stand three times or more.
+MANY_SIGNS = rf"{PUNCTUATION}{{3}}|(?:{EMOJI_SEQUENCE}){{3}}"
 # Doubles are spelling; a run of three or more is feeling.
 ELONGATED = re.compile(rf"(?i)([{REPEATABLE}])\1{{2,}}")
 
@@ -74,17 +89,31 @@ def chained(*steps: Step) -> Step:
     return run
 
 
-def where(pattern: str, change: Callable[[str], str]) -> Step:
-    """A step in Python for the few texts that match, where RE2 cannot say it."""
+def seldom(pattern: str, step: Step) -> Step:
+    """A step taken only by the few texts that match: looking costs less than doing."""
 
     def run(texts: pa.Array) -> pa.Array:
         hits = pc.match_substring_regex(texts, pattern)
         if not pc.any(hits).as_py():
             return texts
-        changed = [change(text) for text in texts.filter(hits).to_pylist()]
-        return pc.replace_with_mask(texts, hits, pa.array(changed, pa.string()))
+        return pc.replace_with_mask(texts, hits, step(texts.filter(hits)))
 
     return run
+
+
+def where(pattern: str, change: Callable[[str], str]) -> Step:
+    """A step in Python for the few texts that match, where RE2 cannot say it."""
+
+    def each(texts: pa.Array) -> pa.Array:
+        return pa.array([change(text) for text in texts.to_pylist()], pa.string())
+
+    return seldom(pattern, each)
+
+
+def mapped(letters: Mapping[str, str]) -> Step:
+    """A step that puts each key in the place of all the letters of its value."""
+    steps = [replaced(f"[{variants}]", letter) for letter, variants in letters.items()]
+    return seldom(f"[{''.join(letters.values())}]", chained(*steps))
 
 
 def marked(pattern: str, marker: str) -> dict[str, Step]:
@@ -108,6 +137,27 @@ def _in_python(pattern: str) -> str:
     return re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)
 
 
+_NORMALISABLE = re.compile(_in_python(f"[^{NOT_NFKC[1:]}+"))
+_LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
+_REPEATED = re.compile(_in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
+
+
+def _normalised(text: str) -> str:
+    return _NORMALISABLE.sub(lambda run: normalize("NFKC", run[0].translate(WRITTEN_OUT)), text)
+
+
+def _nfkc(texts: pa.Array) -> pa.Array:
+    hits = pc.match_substring_regex(texts, NFKC_SURPRISE)
+    by_hand = pa.array([_normalised(text) for text in texts.filter(hits).to_pylist()], pa.string())
+    return pc.replace_with_mask(pc.utf8_normalize(texts, "NFKC"), hits, by_hand)
+
+
+def _laughter(text: str) -> str:
+    """Every spelling of a laughter to one of its letters: ههه, خخخ, haha, lol."""
+    spellings = {"ه": "ههه", "ا": "ههه", "خ": "خخخ", "h": "haha", "l": "lol"}
+    return _LAUGHTER.sub(lambda laugh: spellings[laugh[0][0].lower()], text)
+
+
 _SHAPED = re.compile(_in_python(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}"))
 
 # What marks and stretches letters goes before links and handles are looked for: it can hide them.
@@ -118,31 +168,43 @@ RULES: tuple[Rule, ...] = (
         "marker": replaced(rf"\s*{LINE_BREAKS}\s*", f" {LINE_BREAK_MARK} "),
         "drop": replaced(LINE_BREAKS, " "),
     }),
-    Rule("unicode", "NFKC: presentation forms and ligatures to letters, full-width forms to plain ones",
-         {"on": lambda texts: pc.utf8_normalize(texts, "NFKC")}),
+    Rule("retweet", "the RT @user: that opens an old-style retweet", {"on": replaced(RETWEET, "")}),
+    Rule("unicode", "NFKC: presentation forms, ligatures (ﷺ too) to letters, full-width forms to plain ones",
+         {"on": seldom(NOT_PLAIN, _nfkc)}),
     Rule("invisible", "zero-width, direction and control characters; what shapes emoji stays within them",
          {"on": chained(replaced(INVISIBLE, ""),
                         where(EMOJI_SHAPERS, lambda text: _SHAPED.sub(lambda hit: hit[1] or "", text)))}),
     Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", {"on": replaced(TASHKEEL, "")}),
     Rule("tatweel", "the stretching character ـ", {"on": replaced("\u0640+", "")}),
-    Rule("retweet", "the RT @user: that opens an old-style retweet",
-         {"on": replaced(rf"^\s*RT\s+{HANDLE}\s*:?\s*", "")}),
     Rule("urls", "links", marked(LINK, URL_MARK)),
     Rule("digits", "Arabic-Indic and Persian digits to 0-9",
-         {"on": chained(*(replaced(digit, str(value)) for value, digit in enumerate(ARABIC_DIGITS)))}),
+         {"on": mapped({str(value): digits for value, digits in enumerate(ARABIC_DIGITS)})}),
     Rule("emails", "e-mail addresses", marked(ADDRESS, EMAIL_MARK)),
     Rule("mentions", "user handles", marked(HANDLE, USER_MARK)),
-    Rule("hashtags", "the words of a hashtag, without # and _",
-         {"on": chained(replaced("#", " "), replaced("_+", " "))}),
+    Rule("hashtags", "the words of a hashtag, without # and _; or nothing of it",
+         {"words": seldom("[#_]", replaced("#|_+", " ")), "drop": replaced(HASHTAG, " ")}),
+    Rule("keyboard_letters", "ک ی ہ ۆ and such, of other keyboards or for show, to ك ي ه و",
+         {"on": mapped(KEYBOARD_LETTERS)}),
+    Rule("loan_letters", "گ چ پ ڤ ڨ ژ to ك ج ب ف ق ز: they tell dialects apart",
+         {"on": mapped(LOAN_LETTERS)}),
     Rule("alef", "أ إ آ ٱ to ا", {"on": replaced("[أإآٱ]", "ا")}),
     Rule("alef_maksura", "ى to ي", {"on": replaced("ى", "ي")}),
     Rule("teh_marbuta", "ة to ه", {"on": replaced("ة", "ه")}),
     Rule("hamza", "ؤ to و, ئ to ي, ء to nothing",
          {"on": chained(replaced("ؤ", "و"), replaced("ئ", "ي"), replaced("ء", ""))}),
+    Rule("emoticons", "emoticons such as :) and <3", marked(EMOTICON, EMOTICON_MARK)),
+    Rule("repeats", "a punctuation mark or emoji three times or more, to two or to one", {
+        "two": where(MANY_SIGNS, lambda text: _REPEATED.sub(r"\1\1", text)),
+        "one": where(MANY_SIGNS, lambda text: _REPEATED.sub(r"\1", text)),
+    }),
     Rule("emoji", "emoji: each a token of its own, or one marker, or nothing; sequences stay whole",
          {"keep": replaced(f"({EMOJI_SEQUENCE})", r" \1 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
     Rule("numbers", "numbers", marked(NUMBER, NUMBER_MARK)),
     Rule("latin", "Latin letters to lower case", {"on": pc.utf8_lower, "drop": replaced(r"\p{Latin}+", " ")}),
+    Rule("laughter", "laughter of any length to one spelling (ههه, خخخ, haha), or a marker", {
+        "on": where(LAUGHTER, _laughter),
+        "marker": where(LAUGHTER, lambda text: _LAUGHTER.sub(f" {LAUGH_MARK} ", text)),
+    }),
     Rule("elongation", "a letter three times or more, to two or to one", {
         "two": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:2], text)),
         "one": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:1], text)),
@@ -150,7 +212,7 @@ RULES: tuple[Rule, ...] = (
     Rule("punctuation", "punctuation: each mark a token of its own, or nothing",
          {"space": replaced(f"({PUNCTUATION})", r" \1 "), "drop": replaced(r"[\pP\pS]+", " ")}),
     Rule("white_space", "runs of white space to one space, none at the ends",
-         {"on": chained(replaced(WHITE_SPACE, " "), pc.utf8_trim_whitespace)}),
+         {"on": chained(replaced(SURPLUS_SPACE, " "), pc.utf8_trim_whitespace)}),
 )  # fmt: skip
 
 

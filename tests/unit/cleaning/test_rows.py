@@ -203,3 +203,22 @@ def test_rows_are_measured_by_the_settings_given():
     strict = clean_rows(rows, MODEL, min_words=3, min_arabic=0.0).column("reason").to_pylist()
     lenient = clean_rows(rows, MODEL, min_words=1, min_arabic=0.9).column("reason").to_pylist()
     assert (strict, lenient) == (["too_short", "too_short"], ["not_arabic", None])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("این کتاب را برای من بخر", "not_arabic_language"),
+        ("من به مدرسه می روم", "not_arabic_language"),
+        ("آپ کا کیا حال ہے میں ٹھیک ہوں", "not_arabic_language"),
+        ("من دەچمە ماڵەوە لەگەڵ هاوڕێکانم", "not_arabic_language"),
+        ("شگد احبچ گلبي", None),
+        ("شلونکم یا جماعة الخیر", None),
+        ("پلیز شوفوا هالڤيديو حلو كتير", None),
+        ("تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني", "repetitive"),
+        ("مبروك يا غالي 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂", None),
+        ("لا لا لا مش هيك يا زلمة والله", None),
+    ],
+)
+def test_other_languages_and_repetition_are_told(text, reason):
+    assert cleaned([text])[0]["reason"] == reason

@@ -1,6 +1,8 @@
 """What holds for every text: properties of the rules and of the shipped profiles."""
 
 import re
+import unicodedata
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adc.cleaning import clean_array, clean_text, load_profile
+from adc.cleaning.patterns import NOT_PLAIN
 from adc.cleaning.profiles import profile_of
-from adc.cleaning.rules import MARKERS, RULES
+from adc.cleaning.rules import MARKERS, RULES, _in_python
 from adc.errors import UsageError
 
 PROFILES = ("model", "light")
@@ -89,7 +92,10 @@ def test_private_characters_of_the_text_are_not_taken_for_markers(name):
 
 
 def test_every_rule_but_first_and_last_can_be_switched_alone():
-    text = "RT @a: <b>مَــرحبا</b>\n#يا_ناس ٥ OK اااا أإؤة على ﻻ\u200f 😍 https://t.co/a a@b.example كيف؟ "
+    text = (
+        "RT @a: <b>مَــرحبا</b>\n#يا_ناس ٥ OK اااا أإؤة على ﻻ\u200f 😍 https://t.co/a a@b.example كيف؟ "
+        "ک چ :) !!! هههه "
+    )
     for rule in RULES:
         for choice in rule.choices:
             alone = clean_array(pa.array([text]), profile_of("alone", {rule.name: choice}))[0].as_py()
@@ -138,3 +144,23 @@ def test_a_profile_that_is_wrong_is_refused_by_name(tmp_path, content, complaint
 def test_a_profile_that_is_not_there():
     with pytest.raises(UsageError, match=r"clean.profile=nope: neither model nor light, nor a file"):
         load_profile("nope")
+
+
+def test_what_counts_as_plain_is_what_nfkc_leaves_alone():
+    letters = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
+    plain = [char for char in letters if not re.match(_in_python(NOT_PLAIN), char)]
+    changed = [char for char in plain if unicodedata.normalize("NFKC", char) != char]
+    assert len(plain) > 1500
+    assert changed == []
+    # Nor does one compose with another, but for vowel marks' order.
+    marks = [char for char in plain if unicodedata.combining(char)]
+    for char in plain:
+        for mark in marks:
+            assert set(unicodedata.normalize("NFKC", char + mark)) == {char, mark}
+
+
+def test_the_documentation_lists_every_rule_with_its_choices():
+    page = (Path(__file__).parents[3] / "docs" / "cleaning.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        choices = " ".join(f"`{choice}`" for choice in rule.choices)
+        assert f"| `{rule.name}` | {rule.meaning} | {choices} |" in page

@@ -1,0 +1,160 @@
+"""Measure cleaning, on one core outside Spark beside other libraries, and the whole job on 5 million rows.
+
+    python benchmarks/clean.py texts TEXTS.parquet          # adc's profiles, tweets a second
+    OTHER/bin/python benchmarks/clean.py texts TEXTS.parquet --peer camel|pyarabic|arabert
+    python benchmarks/clean.py job TEXTS.parquet            # the clean job against reading and writing alone
+
+TEXTS has a column `text`. Other libraries run from an environment of their own (--peer imports nothing of
+adc): camel-tools wants emoji 2, arabert emoji 1.4.2.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[1]
+BATCH = 10_000
+ROWS = 5_000_000
+
+
+def camel() -> Callable[[list[str]], Any]:
+    """CAMeL Tools' usual chain: arclean's mapping, Unicode, alef, alef maksura and diacritics."""
+    from camel_tools.utils.charmap import CharMapper
+    from camel_tools.utils.dediac import dediac_ar
+    from camel_tools.utils.normalize import normalize_alef_ar, normalize_alef_maksura_ar, normalize_unicode
+
+    arclean = CharMapper.builtin_mapper("arclean")
+
+    def clean(text: str) -> str:
+        text = normalize_unicode(text, compatibility=True)
+        return dediac_ar(normalize_alef_maksura_ar(normalize_alef_ar(arclean(text))))
+
+    return lambda texts: [clean(text) for text in texts]
+
+
+def camel_four() -> Callable[[list[str]], Any]:
+    """The four cheapest of its steps that come nearest, with Unicode normalisation."""
+    from camel_tools.utils.dediac import dediac_ar
+    from camel_tools.utils.normalize import (
+        normalize_alef_ar,
+        normalize_alef_maksura_ar,
+        normalize_teh_marbuta_ar,
+        normalize_unicode,
+    )
+
+    def clean(text: str) -> str:
+        text = normalize_unicode(text, compatibility=True)
+        return normalize_teh_marbuta_ar(normalize_alef_maksura_ar(normalize_alef_ar(dediac_ar(text))))
+
+    return lambda texts: [clean(text) for text in texts]
+
+
+def pyarabic() -> Callable[[list[str]], Any]:
+    """PyArabic: tashkeel, tatweel, ligatures and hamza."""
+    from pyarabic import araby
+
+    def clean(text: str) -> str:
+        return str(araby.normalize_hamza(araby.normalize_ligature(araby.strip_diacritics(text))))
+
+    return lambda texts: [clean(text) for text in texts]
+
+
+def arabert() -> Callable[[list[str]], Any]:
+    """ArabertPreprocessor as for bert-base-arabertv02-twitter, without segmentation."""
+    from arabert.preprocess import ArabertPreprocessor
+
+    preprocessor = ArabertPreprocessor("bert-base-arabertv02-twitter")
+    return lambda texts: [preprocessor.preprocess(text) for text in texts]
+
+
+def adc(profile: str) -> Callable[[list[str]], Any]:
+    """All rules of a profile, over columns."""
+    from adc.cleaning import clean_array, load_profile
+
+    rules = load_profile(profile)
+    return lambda texts: clean_array(texts, rules)
+
+
+def texts(path: str, peer: str | None) -> None:
+    """Prints the best of three passes over the column, for each chain."""
+    pa.set_cpu_count(1)
+    column = pq.read_table(path, columns=["text"])["text"].cast(pa.string()).combine_chunks()
+    batches = [column.slice(start, BATCH) for start in range(0, len(column), BATCH)]
+    chains = {
+        None: {"adc, profile model": lambda: adc("model"), "adc, profile light": lambda: adc("light")},
+        "camel": {"CAMeL Tools, four steps with NFKC": camel_four, "CAMeL Tools, arclean too": camel},
+        "pyarabic": {"PyArabic": pyarabic},
+        "arabert": {"ArabertPreprocessor": arabert},
+    }[peer]
+    for name, make in chains.items():
+        clean = make()
+        parts = batches if peer is None else [batch.to_pylist() for batch in batches]
+        if peer == "arabert":
+            parts = parts[:1]
+        best = min(timed(clean, parts) for _ in range(3))
+        print(f"{name}: {sum(map(len, parts)) / best:,.0f} tweets a second on one core")
+
+
+def timed(clean: Callable[[Any], Any], parts: list[Any]) -> float:
+    started = time.perf_counter()
+    for part in parts:
+        clean(part)
+    return time.perf_counter() - started
+
+
+def job(path: str) -> None:
+    """The whole job over 5 million rows beside a job that reads and writes the same rows."""
+    from pyspark.sql import functions as F
+
+    from adc.session import spark_session
+    from adc.settings import Settings
+
+    with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
+        spark = spark_session("benchmark", Settings())
+        rows = spark.read.parquet(f"file://{Path(path).absolute()}").select("text")
+        copies = spark.range(-(-ROWS // rows.count())).withColumnRenamed("id", "copy")
+        # Each copy with an id of its own and a word that nothing else has.
+        archive = (
+            rows.withColumn("row", F.monotonically_increasing_id())
+            .crossJoin(F.broadcast(copies))
+            .select(
+                F.concat_ws("-", "row", "copy").alias("id"),
+                F.concat_ws(" ", "text", F.concat(F.lit("كلمة"), F.hex("copy"), F.hex("row"))).alias("text"),
+            )
+            .limit(ROWS)
+        )
+        archive.write.format("delta").save(f"{scratch}/archive")
+        started = time.monotonic()
+        spark.read.format("delta").load(f"{scratch}/archive").write.format("delta").save(f"{scratch}/copy")
+        copying = time.monotonic() - started
+        spark.stop()
+        summary = Path(scratch) / "summary.json"
+        command = ["spark-submit", "jobs/clean.py", "--input", f"{scratch}/archive"]
+        command += ["--summary", str(summary), "--set", f"lake.root={scratch}/lake"]
+        subprocess.run(command, cwd=ROOT, check=True)
+        told = json.loads(summary.read_text(encoding="utf-8"))
+        seconds = told["seconds"]
+        print(
+            f"{ROWS:,} rows: read and written in {copying:.0f} s, cleaned in {seconds:.0f} s, "
+            f"{seconds / copying:.1f} times that; {told['counts']}"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=["texts", "job"])
+    parser.add_argument("path")
+    parser.add_argument("--peer", choices=["camel", "pyarabic", "arabert"])
+    arguments = parser.parse_args()
+    if arguments.what == "texts":
+        texts(arguments.path, arguments.peer)
+    else:
+        job(arguments.path)
