@@ -1,5 +1,6 @@
 """Character classes and shapes that the cleaning rules look for, in RE2's notation."""
 
+import re
 from unicodedata import normalize
 
 # Letters of the Arabic script, without marks, digits and tatweel.
@@ -64,7 +65,6 @@ LINK = (
 )
 ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 HANDLE = r"@[A-Za-z0-9_]+"
-RETWEET = rf"^(?:\s|{INVISIBLE})*RT\s+{INVISIBLE}*{HANDLE}\s*:?\s*"
 TAG = r"(?i)</?(?:a|b|i|p|br|div|span|em|strong)\b[^<>]*>"
 NUMBER = r"\pN+(?:[.,:/٫٬]\pN+)*"
 # Without < and >, which markers have, and without © and ®, which are emoji.
@@ -90,3 +90,8 @@ ARABIC_DIGITS = ("٠۰", "١۱", "٢۲", "٣۳", "٤۴", "٥۵", "٦۶", "٧۷",
 # The last of the Arabic ones come from Persian, Kurdish and Maghrebi keyboards.
 REPEATABLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءؤئأإآٱگچڤپژڨڭکیےھہەۆۇۋێabcdefghijklmnopqrstuvwxyz"
 ANY_ELONGATION = "(?i)" + "|".join(f"{letter}{{3,}}" for letter in REPEATABLE)
+
+
+def in_python(pattern: str) -> str:
+    """A pattern with RE2's notation of code points, for `re`."""
+    return re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)

@@ -15,7 +15,7 @@ from adc.cleaning.rules import RULES, Rule, first, last
 from adc.errors import UsageError
 
 # Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
-RULES_VERSION = 3
+RULES_VERSION = 4
 
 
 @dataclass(frozen=True)

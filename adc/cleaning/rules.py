@@ -35,11 +35,11 @@ from adc.cleaning.patterns import (
     NUMBER,
     PUNCTUATION,
     REPEATABLE,
-    RETWEET,
     SURPLUS_SPACE,
     TAG,
     TASHKEEL,
     WRITTEN_OUT,
+    in_python,
 )
 
 # Texts in, texts out: pyarrow string arrays of one length.
@@ -132,14 +132,9 @@ def _without_surprises(text: str) -> str:
     return re.sub("[\ud800-\udfff\ue000-\ue00f]", "\ufffd", _unescaped(text))
 
 
-def _in_python(pattern: str) -> str:
-    """A pattern in RE2's notation of code points, for `re`."""
-    return re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)
-
-
-_NORMALISABLE = re.compile(_in_python(f"[^{NOT_NFKC[1:]}+"))
+_NORMALISABLE = re.compile(in_python(f"[^{NOT_NFKC[1:]}+"))
 _LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
-_REPEATED = re.compile(_in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
+_REPEATED = re.compile(in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
 
 
 def _normalised(text: str) -> str:
@@ -158,7 +153,7 @@ def _laughter(text: str) -> str:
     return _LAUGHTER.sub(lambda laugh: spellings[laugh[0][0].lower()], text)
 
 
-_SHAPED = re.compile(_in_python(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}"))
+_SHAPED = re.compile(in_python(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}"))
 
 # What marks and stretches letters goes before links and handles are looked for: it can hide them.
 RULES: tuple[Rule, ...] = (
@@ -168,7 +163,6 @@ RULES: tuple[Rule, ...] = (
         "marker": replaced(rf"\s*{LINE_BREAKS}\s*", f" {LINE_BREAK_MARK} "),
         "drop": replaced(LINE_BREAKS, " "),
     }),
-    Rule("retweet", "the RT @user: that opens an old-style retweet", {"on": replaced(RETWEET, "")}),
     Rule("unicode", "NFKC: presentation forms, ligatures (ﷺ too) to letters, full-width forms to plain ones",
          {"on": seldom(NOT_PLAIN, _nfkc)}),
     Rule("invisible", "zero-width, direction and control characters; what shapes emoji stays within them",
@@ -176,6 +170,8 @@ RULES: tuple[Rule, ...] = (
                         where(EMOJI_SHAPERS, lambda text: _SHAPED.sub(lambda hit: hit[1] or "", text)))}),
     Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", {"on": replaced(TASHKEEL, "")}),
     Rule("tatweel", "the stretching character ـ", {"on": replaced("\u0640+", "")}),
+    Rule("retweet", "the RT @user: that opens an old-style retweet",
+         {"on": replaced(rf"^\s*RT\s+{HANDLE}\s*:?\s*", "")}),
     Rule("urls", "links", marked(LINK, URL_MARK)),
     Rule("digits", "Arabic-Indic and Persian digits to 0-9",
          {"on": mapped({str(value): digits for value, digits in enumerate(ARABIC_DIGITS)})}),

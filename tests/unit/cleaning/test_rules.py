@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adc.cleaning import clean_array, clean_text, load_profile
-from adc.cleaning.patterns import NOT_PLAIN
+from adc.cleaning.patterns import NOT_PLAIN, in_python
 from adc.cleaning.profiles import profile_of
-from adc.cleaning.rules import MARKERS, RULES, _in_python
+from adc.cleaning.rules import MARKERS, RULES
 from adc.errors import UsageError
 
 PROFILES = ("model", "light")
@@ -148,7 +148,7 @@ def test_a_profile_that_is_not_there():
 
 def test_what_counts_as_plain_is_what_nfkc_leaves_alone():
     letters = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
-    plain = [char for char in letters if not re.match(_in_python(NOT_PLAIN), char)]
+    plain = [char for char in letters if not re.match(in_python(NOT_PLAIN), char)]
     changed = [char for char in plain if unicodedata.normalize("NFKC", char) != char]
     assert len(plain) > 1500
     assert changed == []
