@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 from adc.cleaning.patterns import ARABIC_LETTER, ARABIC_WORD, FOREIGN_LETTER, FOREIGN_WORD
 from adc.cleaning.profiles import Profile, clean_array
 
-SPELLING = ("alef", "alef_maksura", "teh_marbuta", "hamza", "elongation")
-# Two texts that differ only in what this takes out are the same text: links, handles, spelling, marks.
-AGGRESSIVE = Profile(
-    "aggressive",
+# The words of a text, as they are spelled, and nothing else.
+WORDS = Profile(
+    "words",
     {
         "html": "on",
         "line_breaks": "drop",
@@ -28,21 +27,24 @@ AGGRESSIVE = Profile(
         "hashtags": "words",
         "tashkeel": "on",
         "tatweel": "on",
-        "alef": "on",
-        "alef_maksura": "on",
-        "teh_marbuta": "on",
-        "hamza": "on",
         "emoji": "drop",
         "numbers": "drop",
         "latin": "on",
-        "elongation": "one",
         "punctuation": "drop",
         "white_space": "on",
     },
 )
-WORDS_ALONE = Profile(
-    "words",
-    {name: AGGRESSIVE.switches[name] for name in AGGRESSIVE.switches if name not in SPELLING},
+# Two texts that differ only in what this takes out are the same text: links, handles, spelling, marks.
+AGGRESSIVE = Profile(
+    "aggressive",
+    {
+        **WORDS.switches,
+        "alef": "on",
+        "alef_maksura": "on",
+        "teh_marbuta": "on",
+        "hamza": "on",
+        "elongation": "one",
+    },
 )
 VAL_SHARE = TEST_SHARE = 0.1
 # Marker tokens are no words of the text.
@@ -57,8 +59,10 @@ REPETITIVE_WORDS, LEAST_DISTINCT = 8, 0.3
 def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
     """(words with Arabic letters, share of Arabic among the letters; 0 without letters) of clean texts."""
     bare = pc.replace_substring_regex(clean, MARKER_TOKEN, "")
-    letters = pc.count_substring_regex(bare, r"\pL")
-    arabic = pc.count_substring_regex(bare, ARABIC_LETTER)
+    # Lengths of what is left, which is faster than counting matches one letter long.
+    letters_alone = pc.replace_substring_regex(bare, r"\PL+", "")
+    letters = pc.utf8_length(letters_alone)
+    arabic = pc.utf8_length(pc.replace_substring_regex(letters_alone, f"[^{ARABIC_LETTER[1:]}+", ""))
     words = pc.count_substring_regex(bare, rf"\S*{ARABIC_LETTER}\S*")
     ratio = pc.divide(arabic.cast(pa.float64()), pc.max_element_wise(letters, 1).cast(pa.float64()))
     return words, ratio
@@ -68,7 +72,7 @@ def other_language(texts: pa.Array) -> pa.Array:
     """Which texts are Persian, Urdu or Kurdish by their letters and smallest words: bool (N,)."""
     suspects = pc.match_substring_regex(texts, FOREIGN_LETTER)
     # Words between `_`, each with its own: RE2 cannot look around.
-    words = clean_array(texts.filter(suspects), WORDS_ALONE)
+    words = clean_array(texts.filter(suspects), WORDS)
     words = pc.binary_join_element_wise("_", pc.replace_substring(words, " ", "__"), "_", "")
     foreign = pc.count_substring_regex(words, FOREIGN_LETTER)
     letters = pc.count_substring_regex(words, ARABIC_LETTER)
@@ -88,9 +92,10 @@ def repetitive(clean: pa.Array) -> pa.Array:
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     of_text = np.repeat(np.arange(len(clean), dtype=np.int64), lengths)[arabic]
     kinds = max(1, len(words.dictionary))
-    pairs = np.unique(of_text * kinds + codes[arabic])
+    # Not np.unique, which hashes integers and takes several times as long here.
+    pairs = np.sort(of_text * kinds + codes[arabic])
     number = np.bincount(of_text, minlength=len(clean))
-    distinct = np.bincount(pairs // kinds, minlength=len(clean))
+    distinct = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // kinds, minlength=len(clean))
     return pa.array((number >= REPETITIVE_WORDS) & (distinct <= LEAST_DISTINCT * number))
 
 
