@@ -12,7 +12,7 @@ import pyarrow as pa
 from adc.errors import UsageError
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.predictor import Predictor
-from adc.settings import ScoreSettings, load_settings
+from adc.settings import load_settings
 
 
 def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     if isinstance(texts, str):
         raise UsageError("classify takes a list of texts: classify([text])")
     settings = load_settings().score
-    predictor = _predictor(
+    predictor = Predictor.of(
         bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle), settings
     )
     whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
@@ -37,12 +37,6 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     predicted["model"] = predictor.bundle.model
     predicted["scored_at"] = pd.Timestamp(datetime.datetime.now(datetime.UTC))
     return predicted
-
-
-def _predictor(bundle: Bundle, settings: ScoreSettings) -> Predictor:
-    return Predictor(
-        bundle, settings.abstain_below, settings.plausible_mass, settings.top_k, settings.batch_size
-    )
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings, load_settings
 from adc.training.batches import Examples, examples_of
-from adc.training.encoding import Encoding, class_weights, network_spec
+from adc.training.encoding import Encoding, network_spec
 from adc.training.evidence import Corpus, Linear, cross_fit
-from adc.training.folds import NONE, fold_of
+from adc.training.folds import NONE
 from adc.training.rank import Plan, Rank
 
 
@@ -40,14 +41,7 @@ def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
 
 
 def linear_fits(rows: pd.DataFrame, labels: tuple[str, ...], encoder: Encoder, settings: Settings) -> Linear:
-    corpus = Corpus(
-        rows["clean"].tolist(),
-        rows["dialect"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64),
-        rows["weight"].to_numpy(),
-        np.array([fold_of(key) for key in rows["text_hash"]]),
-        len(labels),
-    )
-    return cross_fit(corpus, encoder, settings.model.gram_min_count)
+    return cross_fit(Corpus.of(rows, labels), encoder, settings.model.gram_min_count)
 
 
 def cached_fits(
@@ -106,14 +100,7 @@ def main() -> None:
             flush=True,
         )
     counts = train["dialect"].value_counts().to_dict()
-    encoding = Encoding(
-        encoder,
-        labels,
-        evidence,
-        settings.model.soft_labels,
-        settings.train.smoothing,
-        class_weights(counts, labels, settings.train.class_weight),
-    )
+    encoding = Encoding.of(settings, encoder, labels, evidence, counts)
     splits = {name: examples(rows[rows["split"] == name], encoding) for name in ("train", "val", "test")}
     result = run(settings, encoding, splits, arguments.repeat)
     if arguments.bundle:
@@ -157,18 +144,7 @@ def run(
     tf.config.threading.set_inter_op_parallelism_threads(1)
     figures: list[list[float]] = []
     for seed in range(settings.seed, settings.seed + repeat):
-        train = settings.train
-        plan = Plan(
-            shards="",
-            labels=encoding.labels,
-            network=network_spec(settings.model, encoding),
-            batch_size=train.batch_size,
-            epochs=train.epochs,
-            learning_rate=train.learning_rate,
-            warmup_steps=train.warmup_steps,
-            threads=1,
-            seed=seed,
-        )
+        plan = replace(Plan.of(settings, encoding, shards="", threads=1), seed=seed)
         tf.keras.utils.set_random_seed(seed)
         result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])
         assert result is not None

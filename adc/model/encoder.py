@@ -32,8 +32,12 @@ class Encoder:
 
     def encode(self, text: str) -> list[int]:
         """The token ids of one clean text; never empty."""
+        return self.ids_of(self.split(text))
+
+    def ids_of(self, words: Iterable[str]) -> list[int]:
+        """The ids of tokens as `split` gives them."""
         ids = self._ids
-        return [ids.get(word, UNKNOWN) for word in self.split(text)]
+        return [ids.get(word, UNKNOWN) for word in words]
 
     def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
         """The token ids of each clean text."""

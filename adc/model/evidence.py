@@ -128,10 +128,11 @@ def encoded(
     texts: Sequence[str], encoder: Encoder, evidence: Evidence | None
 ) -> tuple[list[list[int]], np.ndarray]:
     """Each text's token ids, and the evidence of all their tokens, one after the other: (tokens, 2C or 0)."""
-    ids = encoder.encode_all(texts)
+    words = [encoder.split(text) for text in texts]
+    ids = [encoder.ids_of(text) for text in words]
     if evidence is None:
         return ids, np.zeros((sum(map(len, ids)), 0), np.float32)
-    return ids, evidence.of_tokens([encoder.split(text) for text in texts], ids)
+    return ids, evidence.of_tokens(words, ids)
 
 
 def padded_evidence(evidence: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:

@@ -25,7 +25,7 @@ def logits(weights: Arrays, cell: str, tokens: np.ndarray, evidence: np.ndarray)
         forward = _states(weights, "forward", cell, features, mask)
         backward = _states(weights, "backward", cell, features[:, ::-1], mask[:, ::-1])[:, ::-1]
         states = np.concatenate([forward, backward], axis=-1)  # (B, T, 2U)
-        powers = _attention(np.where(mask, states @ weights["attention"], -np.inf))  # (B, T, 1)
+        powers = softmax(np.where(mask, states @ weights["attention"], -np.inf))  # (B, T, 1)
         pooled += [*_largest_and_mean(states, mask), (states * powers).sum(axis=1)]
     if "dense_kernel" in weights:
         dense = np.tanh(features @ weights["dense_kernel"] + weights["dense_bias"])  # (B, T, D)
@@ -39,13 +39,6 @@ def _largest_and_mean(values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
     return [largest, (values * mask).sum(axis=1) / mask.sum(axis=1, dtype=np.float32)]
 
 
-def _attention(scores: np.ndarray) -> np.ndarray:
-    """Softmax over the tokens of scores (B, T, 1)."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return result
-
-
 def _states(weights: Arrays, way: str, cell: str, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The hidden state after every token, float (B, T, U); padding leaves it as it was."""
     kernel, recurrent, bias = (weights[f"{way}_{part}"] for part in ("kernel", "recurrent", "bias"))
@@ -53,7 +46,7 @@ def _states(weights: Arrays, way: str, cell: str, features: np.ndarray, mask: np
     units = recurrent.shape[0]
     hidden = np.zeros((batch, units), np.float32)
     memory = np.zeros((batch, units), np.float32)
-    inputs = features @ kernel + (bias[0] if cell == "gru" else bias)  # (B, T, U, 3U or 4U)
+    inputs = features @ kernel + (bias[0] if cell == "gru" else bias)  # (B, T, G·U), of G gates
     states = np.empty((batch, length, units), np.float32)
     for step in range(length):
         if cell == "gru":
@@ -93,7 +86,7 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
 
 
 def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Log-probabilities (B, C) from logits."""
+    """Log-probabilities along the second axis, (B, C) from logits."""
     scaled = values / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     result: np.ndarray = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
@@ -101,6 +94,9 @@ def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 
 def softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (B, C) from logits; a temperature over 1 makes them less certain."""
+    """Probabilities along the second axis, (B, C) from logits.
+
+    A temperature over 1 makes them less certain.
+    """
     result: np.ndarray = np.exp(log_softmax(values, temperature))
     return result

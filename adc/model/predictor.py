@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from adc.model.bundle import Bundle
 from adc.model.encoder import padded
 from adc.model.evidence import encoded, padded_evidence
 from adc.model.forward import logits, softmax
+from adc.settings import ScoreSettings
 
 # One word can tell a dialect, a letter or two cannot.
 MIN_LETTERS = 3
@@ -32,6 +34,13 @@ class Predictor:
     plausible_mass: float = 0.9
     top_k: int = 3
     batch_size: int = 256
+
+    @classmethod
+    def of(cls, bundle: Bundle, settings: ScoreSettings) -> Self:
+        """The predictor that score.… asks for."""
+        return cls(
+            bundle, settings.abstain_below, settings.plausible_mass, settings.top_k, settings.batch_size
+        )
 
     @cached_property
     def _regions(self) -> tuple[list[str], np.ndarray]:
@@ -50,7 +59,7 @@ class Predictor:
     def probabilities(self, clean: Sequence[str]) -> np.ndarray:
         """Calibrated, float (N, C). Equal texts are computed once, texts of like length together."""
         distinct, places = np.unique(np.array(clean, dtype=object), return_inverse=True)
-        order = np.argsort([len(self.bundle.encoder.split(text)) for text in distinct], kind="stable")
+        order = np.argsort([text.count(" ") for text in distinct], kind="stable")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]

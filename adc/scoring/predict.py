@@ -18,20 +18,13 @@ PREDICTION_DDL = (
 )
 
 
-def predictor(bundle: Bundle, settings: ScoreSettings) -> Predictor:
-    """The predictor that score.… asks for."""
-    return Predictor(
-        bundle, settings.abstain_below, settings.plausible_mass, settings.top_k, settings.batch_size
-    )
-
-
 def with_predictions(rows: DataFrame, bundle: Bundle, settings: ScoreSettings) -> DataFrame:
     """Adds the predictor's COLUMNS and `model` to rows with `text`.
 
     Where a row has `clean` and was cleaned under the bundle's own profile (`profile_hash`), that is used.
     """
     # Once to every worker, and kept there: tasks that follow find the model loaded.
-    shared = rows.sparkSession.sparkContext.broadcast(predictor(bundle, settings))
+    shared = rows.sparkSession.sparkContext.broadcast(Predictor.of(bundle, settings))
 
     def predict(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
         model: Predictor = shared.value

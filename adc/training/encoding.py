@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from adc.errors import UsageError
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, encoded
-from adc.settings import ModelSettings
+from adc.settings import ModelSettings, Settings
 from adc.training.folds import NONE, fold_of
 
 SHARD_DDL = "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, weight FLOAT, split STRING"
@@ -41,6 +42,25 @@ class Encoding:
     soft_labels: float
     smoothing: float
     class_weights: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        encoder: Encoder,
+        labels: tuple[str, ...],
+        evidence: tuple[Evidence, ...],
+        counts: Mapping[str, int],
+    ) -> Self:
+        """As the settings ask for; `counts` are training tweets by label."""
+        return cls(
+            encoder,
+            labels,
+            evidence,
+            settings.model.soft_labels,
+            settings.train.smoothing,
+            class_weights(counts, labels, settings.train.class_weight),
+        )
 
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL."""

@@ -7,7 +7,7 @@ fold, for that fold's rows, and once on all rows, for new text: independent task
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from adc.model.encoder import RESERVED, Encoder
 from adc.model.evidence import WORD_GRAMS, Evidence, gram_keys, pair_keys
 from adc.model.forward import log_softmax
 from adc.training.calibration import fit_temperature
-from adc.training.folds import FOLDS, NONE
+from adc.training.folds import FOLDS, NONE, fold_of
 
 # Regularisation and class weights of the SVM, and the n-grams of naive Bayes: docs/experiments.md.
 SVM_COST = 0.1
@@ -45,6 +45,18 @@ class Corpus:
     weights: np.ndarray
     folds: np.ndarray
     classes: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, labels: Sequence[str]) -> Self:
+        """From clean, dialect, weight and text_hash."""
+        number_of = {label: number for number, label in enumerate(labels)}
+        return cls(
+            rows["clean"].tolist(),
+            rows["dialect"].map(number_of).to_numpy(np.int64),
+            rows["weight"].to_numpy(np.float64),
+            np.array([fold_of(key) for key in rows["text_hash"]], np.int64),
+            len(labels),
+        )
 
     def held_out(self, fold: int) -> np.ndarray:
         """The rows of a fold, by number."""
@@ -135,7 +147,7 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
     """SVM and naive Bayes over words, pairs and n-grams in `min_count` texts or more, without a fold."""
     rows = corpus.fitted(fold)
     words = [encoder.split(text) for text in corpus.texts]
-    ids = [encoder.encode(text) for text in corpus.texts]
+    ids = [encoder.ids_of(text) for text in words]
     lengths = np.array([len(text) for text in ids], np.int64)
     flat = np.concatenate(ids).astype(np.int64)
     text_of = np.repeat(np.arange(len(ids)), lengths)

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from adc.errors import UsageError
 from adc.training.encoding import SHARD_DDL, Encoding
 from adc.training.evidence import Corpus, Task
-from adc.training.folds import fold_of
 
 
 def vocabulary(examples: DataFrame, most: int, min_count: int) -> tuple[str, ...]:
@@ -43,15 +42,7 @@ def corpus(examples: DataFrame, labels: Sequence[str], most: int) -> tuple[Corpu
     """
     columns = ("clean", "dialect", "weight", "text_hash")
     rows = examples.where("split = 'train'").select(*columns).orderBy("text_hash").limit(most).toPandas()
-    number_of = {label: number for number, label in enumerate(labels)}
-    keys = rows["text_hash"].tolist()
-    return Corpus(
-        rows["clean"].tolist(),
-        rows["dialect"].map(number_of).to_numpy(np.int64),
-        rows["weight"].to_numpy(np.float64),
-        np.array([fold_of(key) for key in keys], np.int64),
-        len(labels),
-    ), keys
+    return Corpus.of(rows, labels), rows["text_hash"].tolist()
 
 
 def side_by_side(spark: SparkSession) -> Callable[[Callable[[Task], Any], Sequence[Task]], list[Any]]:

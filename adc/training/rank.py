@@ -11,15 +11,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from adc.evaluation.metrics import score
 from adc.model.bundle import NetworkSpec
+from adc.settings import Settings
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import fit_temperature
+from adc.training.encoding import Encoding, network_spec
 
 PROGRESS_MARK = "adc-progress "
 PROGRESS_SECONDS = 5.0
@@ -42,6 +44,22 @@ class Plan:
     warmup_steps: int
     threads: int
     seed: int
+
+    @classmethod
+    def of(cls, settings: Settings, encoding: Encoding, shards: str, threads: int) -> Self:
+        """As the settings ask for, over shards that this encoding made."""
+        train = settings.train
+        return cls(
+            shards=shards,
+            labels=encoding.labels,
+            network=network_spec(settings.model, encoding),
+            batch_size=train.batch_size,
+            epochs=train.epochs,
+            learning_rate=train.learning_rate,
+            warmup_steps=train.warmup_steps,
+            threads=threads,
+            seed=settings.seed,
+        )
 
 
 def train_rank(plan: Plan) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
-from adc.training.encoding import Encoding, class_weights, network_spec
+from adc.training.encoding import Encoding
 from adc.training.evidence import Linear, cross_fit
 from adc.training.examples import (
     class_counts,
@@ -83,31 +83,15 @@ def train(job: Job, target: str | None = None) -> None:
     linear, keys = linear_models(job, examples, encoder, labels)
     evidence = linear.evidence if linear and settings.model.evidence else ()
     taught = linear.teacher if linear and settings.model.soft_labels else None
-    encoding = Encoding(
-        encoder,
-        labels,
-        evidence,
-        settings.model.soft_labels,
-        settings.train.smoothing,
-        class_weights(counts, labels, settings.train.class_weight),
-    )
+    encoding = Encoding.of(settings, encoder, labels, evidence, counts)
     shards = f"{job.staging}/shards"
     write_shards(with_teacher(examples, keys, taught), encoding, shards, settings.train.shards)
     job.say(
         f"{by_split['train']:,} tweets in {len(labels)} dialects, {encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
     )
-    plan = Plan(
-        shards=shards,
-        labels=labels,
-        network=network_spec(settings.model, encoding),
-        batch_size=settings.train.batch_size,
-        epochs=settings.train.epochs,
-        learning_rate=settings.train.learning_rate,
-        warmup_steps=settings.train.warmup_steps,
-        threads=int(lake.spark.conf.get("spark.task.cpus", "1") or 1),
-        seed=settings.seed,
-    )
+    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
+    plan = Plan.of(settings, encoding, shards, threads)
     result = run_ranks(job, plan)
     bundle = Bundle(
         name=settings.train.name,
