@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from adc.errors import UsageError
+from adc.layers import load_settings
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.predictor import Predictor
-from adc.settings import load_settings
 
 
 def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) -> pd.DataFrame:

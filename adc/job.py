@@ -16,9 +16,10 @@ from typing import Any
 
 from adc.errors import AdcError, UsageError
 from adc.lake import Lake, as_rows
+from adc.layers import load_settings
 from adc.progress import duration
 from adc.session import spark_session
-from adc.settings import Settings, load_settings
+from adc.settings import Settings
 from adc.tables import RUNS, Table
 
 EXIT_DONE, EXIT_FAILED = 0, 1

@@ -22,11 +22,12 @@ from tweets import read_tweets
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
+from adc.layers import load_settings
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
 from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
-from adc.settings import Settings, load_settings
+from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
 from adc.training.encoding import Encoding, network_spec
 from adc.training.evidence import Corpus, Linear, cross_fit

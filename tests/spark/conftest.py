@@ -8,9 +8,10 @@ from pyspark.sql import SparkSession
 
 from adc.job import Job, new_run_id
 from adc.lake import Lake
+from adc.layers import load_settings
 from adc.model.bundle import Bundle
 from adc.session import spark_session
-from adc.settings import Settings, load_settings
+from adc.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 LOCAL = PROJECT / "conf" / "local.yaml"

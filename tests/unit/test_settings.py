@@ -3,7 +3,8 @@ import pickle
 import pytest
 
 from adc.errors import UsageError
-from adc.settings import PRESETS, Settings, describe, load_settings
+from adc.layers import load_settings
+from adc.settings import PRESETS, Settings, describe
 
 TOKEN = "s3cr3t-t0k3n"
 
