@@ -9,8 +9,6 @@ adc): camel-tools wants emoji 2, arabert emoji 1.4.2.
 """
 
 import argparse
-import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,28 +18,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).parents[1]
 BATCH = 10_000
 ROWS = 5_000_000
 
 
-def camel() -> Callable[[list[str]], Any]:
-    """CAMeL Tools' usual chain: arclean's mapping, Unicode, alef, alef maksura and diacritics."""
+def camel(arclean: bool) -> Callable[[list[str]], Any]:
+    """CAMeL Tools' four steps with Unicode normalisation; arclean's mapping of characters before them."""
     from camel_tools.utils.charmap import CharMapper
-    from camel_tools.utils.dediac import dediac_ar
-    from camel_tools.utils.normalize import normalize_alef_ar, normalize_alef_maksura_ar, normalize_unicode
-
-    arclean = CharMapper.builtin_mapper("arclean")
-
-    def clean(text: str) -> str:
-        text = normalize_unicode(text, compatibility=True)
-        return dediac_ar(normalize_alef_maksura_ar(normalize_alef_ar(arclean(text))))
-
-    return lambda texts: [clean(text) for text in texts]
-
-
-def camel_four() -> Callable[[list[str]], Any]:
-    """The four cheapest of its steps that come nearest, with Unicode normalisation."""
     from camel_tools.utils.dediac import dediac_ar
     from camel_tools.utils.normalize import (
         normalize_alef_ar,
@@ -50,8 +33,10 @@ def camel_four() -> Callable[[list[str]], Any]:
         normalize_unicode,
     )
 
+    mapped = CharMapper.builtin_mapper("arclean") if arclean else str
+
     def clean(text: str) -> str:
-        text = normalize_unicode(text, compatibility=True)
+        text = normalize_unicode(mapped(text), compatibility=True)
         return normalize_teh_marbuta_ar(normalize_alef_maksura_ar(normalize_alef_ar(dediac_ar(text))))
 
     return lambda texts: [clean(text) for text in texts]
@@ -90,7 +75,10 @@ def texts(path: str, peer: str | None) -> None:
     batches = [column.slice(start, BATCH) for start in range(0, len(column), BATCH)]
     chains = {
         None: {"adc, profile model": lambda: adc("model"), "adc, profile light": lambda: adc("light")},
-        "camel": {"CAMeL Tools, four steps with NFKC": camel_four, "CAMeL Tools, arclean too": camel},
+        "camel": {
+            "CAMeL Tools, four steps with NFKC": lambda: camel(arclean=False),
+            "CAMeL Tools, arclean too": lambda: camel(arclean=True),
+        },
         "pyarabic": {"PyArabic": pyarabic},
         "arabert": {"ArabertPreprocessor": arabert},
     }[peer]
@@ -113,6 +101,7 @@ def timed(clean: Callable[[Any], Any], parts: list[Any]) -> float:
 def job(path: str) -> None:
     """The whole job over 5 million rows beside a job that reads and writes the same rows."""
     from pyspark.sql import functions as F
+    from submit import run_job
 
     from adc.session import spark_session
     from adc.settings import Settings
@@ -136,11 +125,7 @@ def job(path: str) -> None:
         spark.read.format("delta").load(f"{scratch}/archive").write.format("delta").save(f"{scratch}/copy")
         copying = time.monotonic() - started
         spark.stop()
-        summary = Path(scratch) / "summary.json"
-        command = ["spark-submit", "jobs/clean.py", "--input", f"{scratch}/archive"]
-        command += ["--summary", str(summary), "--set", f"lake.root={scratch}/lake"]
-        subprocess.run(command, cwd=ROOT, check=True)
-        told = json.loads(summary.read_text(encoding="utf-8"))
+        told = run_job("clean", Path(scratch) / "lake", "--input", f"{scratch}/archive")
         seconds = told["seconds"]
         print(
             f"{ROWS:,} rows: read and written in {copying:.0f} s, cleaned in {seconds:.0f} s, "

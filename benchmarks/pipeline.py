@@ -6,32 +6,18 @@ Prints a row a stage: rows, seconds by the job's own summary, rows a second, and
 Seconds include Spark's start and Delta's commits; look-ups go to a local server that answers at once.
 """
 
-import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from submit import run_job
 
 from adc import load_bundle
 from adc.scraping.server import LookupServer, load_corpus
 
-ROOT = Path(__file__).parents[1]
-
 
 def run(lake: Path, job: str, *args: str) -> None:
-    summary = lake / f"{job}.json"
-    command = [
-        "spark-submit",
-        f"jobs/{job}.py",
-        "--set",
-        f"lake.root={lake}",
-        "--summary",
-        str(summary),
-        *args,
-    ]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    told: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    told = run_job(job, lake, *args)
     rows = told["counts"].get("input", told["counts"].get("train", 0))
     print(f"{job:<10}{rows:>10,}{told['seconds']:>10.0f}{rows / told['seconds']:>10,.0f}", flush=True)
 

@@ -10,8 +10,6 @@
 
 import asyncio
 import itertools
-import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,9 +17,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from submit import run_job
+
 from adc.scraping.server import Behaviour, LookupServer
 
-ROOT = Path(__file__).parents[1]
 TEXT = "شلونك اليوم؟ والله مشتاقين لك كثير، وين هالغيبة 😍\n" * 2
 
 
@@ -43,12 +42,10 @@ def scrape(
     ):
         ids = Path(scratch) / "ids.csv"
         ids.write_text("id\n" + "\n".join(texts) + "\n", encoding="utf-8")
-        summary = Path(scratch) / "summary.json"
-        command = ["spark-submit", "jobs/scrape.py", "--ids", str(ids), "--summary", str(summary), *options]
-        for setting in (f"lake.root={root or scratch + '/lake'}", f"scrape.url={server.url}", *settings):
-            command += ["--set", setting]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        told = json.loads(summary.read_text(encoding="utf-8"))
+        given = [*options, "--ids", str(ids)]
+        for setting in (f"scrape.url={server.url}", *settings):
+            given += ["--set", setting]
+        told = run_job("scrape", Path(root or scratch) / "lake", *given)
         assert told["counts"]["found"] == len(texts), told
         statistics = server.statistics
         print(
@@ -178,9 +175,9 @@ def table(rows: int = 20_000_000, number: int = 100_000, spread: int = 20_000) -
             ),
         )
         lake.spark.stop()
-        full, _ = scrape(texts, Behaviour(), root=f"{scratch}/lake")
+        full, _ = scrape(texts, Behaviour(), root=scratch)
         print(f"{number:,} new ids: {empty:.0f} s on an empty table, {full:.0f} s beside {rows:,} rows")
-        again, _ = scrape(known, Behaviour(), root=f"{scratch}/lake", options=("--retry", "missing"))
+        again, _ = scrape(known, Behaviour(), root=scratch, options=("--retry", "missing"))
         print(f"--retry missing over {spread:,} ids spread over all of them: {again:.0f} s")
 
 
