@@ -147,6 +147,9 @@ class ModelSettings(Section):
     min_count: Count = Field(2, description="Texts a word must occur in to be kept.")
     max_tokens: Count = Field(56, description="Tokens of a text that are read; the rest is cut off.")
     dropout: Dropout = Field(0.6, description="Share of word vectors' channels dropped in training.")
+    evidence_dropout: Dropout = Field(
+        0.1, description="Share of tokens whose evidence is hidden in training: the words must tell, too."
+    )
     output_dropout: Dropout = Field(0.5, description="Share of the last layer's inputs dropped in training.")
 
 

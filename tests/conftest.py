@@ -4,7 +4,7 @@ import pytest
 from adc.cleaning import load_profile
 from adc.model.bundle import Bundle, NetworkSpec
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, gram_keys, pair_keys
+from adc.model.evidence import Evidence, Rows, gram_keys, pair_keys
 
 LABELS = ("EG", "MA", "SA")
 WORDS = ("<user>", "كده", "عايز", "بزاف", "واش", "دابا", "وش", "ابغى", "الحين", "اليوم", "😂", "؟")
@@ -43,13 +43,13 @@ def random_evidence(encoder: Encoder, classes: int = len(LABELS), seed: int = 0)
     draw = np.random.default_rng(seed)
     width = 2 * classes
 
-    def rows(count: int) -> np.ndarray:
-        return draw.normal(0, 1, (count, width)).astype(np.float16)
+    def rows(count: int, zeros: int = 0) -> Rows:
+        return Rows.of(np.concatenate([np.zeros((zeros, width)), draw.normal(0, 1, (count, width))]))
 
     grams = np.unique(gram_keys([f" {word} " for word in WORDS[::2]], 2, 5)[1])
     pairs = np.sort(pair_keys(np.array([3, 4, 7, 8]), np.array([2, 2])))[2:]
     return Evidence(
-        words=np.concatenate([np.zeros((2, width), np.float16), rows(encoder.size - 2)]),
+        words=rows(encoder.size - 2, zeros=2),
         pairs=pairs,
         pair_rows=rows(len(pairs)),
         grams=grams,

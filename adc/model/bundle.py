@@ -19,7 +19,7 @@ from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
 EVIDENCE = "evidence.npz"
 
@@ -30,7 +30,8 @@ class NetworkSpec:
 
     cell: lstm, gru, rnn or none. vocabulary: rows of the embedding table; embedding: its columns, or 0.
     evidence: numbers of evidence a token, or 0. dense: size of the dense path beside the cell, or 0.
-    classes: labels. dropout: of word vectors' channels; output_dropout: of what the last layer sees.
+    classes: labels. dropout: of word vectors' channels; evidence_dropout: of tokens' evidence;
+    output_dropout: of what the last layer sees.
     """
 
     cell: str
@@ -40,6 +41,7 @@ class NetworkSpec:
     classes: int
     dropout: float
     output_dropout: float = 0.5
+    evidence_dropout: float = 0.1
     evidence: int = 0
     dense: int = 0
 
@@ -126,7 +128,7 @@ def load_bundle(folder: str | Path) -> Bundle:
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
         network = NetworkSpec(**manifest["network"])
         weights = _arrays(place / WEIGHTS)
-        evidence = Evidence(**_arrays(place / EVIDENCE)) if network.evidence else None
+        evidence = Evidence.of_arrays(_arrays(place / EVIDENCE)) if network.evidence else None
         bundle = Bundle(
             name=manifest["name"],
             labels=tuple(manifest["labels"]),

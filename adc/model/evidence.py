@@ -5,9 +5,9 @@ Manning 2012), summed over the word, the pair it closes with the word before, an
 Plain arrays and NumPy only; `adc.training.evidence` fits them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,31 +19,85 @@ WORD_GRAMS = (2, 5)
 BLOCK = 4096
 # Odd and without a pattern: Knuth's multiplier for 64 bits (MMIX).
 MULTIPLIER = np.uint64(6364136223846793005)
+# Ends the names under which the scales of rows are stored.
+SCALES = "_scales"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of evidence in eight bits a number: N rows of 2C, each half of a row with a scale of its own.
+
+    values: int8 (N, 2C). scales: float16 (N, 2).
+    """
+
+    values: np.ndarray
+    scales: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> Self:
+        """The nearest to float (N, 2C)."""
+        halves = rows.astype(np.float32).reshape(len(rows), 2, rows.shape[1] // 2)
+        scales = (np.abs(halves).max(axis=2, initial=0) / 127).astype(np.float16)
+        # A half of nothing but zeros, or of less than float16 can tell.
+        scales[scales == 0] = 1
+        values = np.rint(halves / scales[:, :, None].astype(np.float32)).clip(-127, 127)
+        return cls(values.astype(np.int8).reshape(rows.shape), scales)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        """Some rows, by an array or a slice: float32 (n, 2C)."""
+        scales = np.repeat(self.scales[which].astype(np.float32), self.values.shape[1] // 2, axis=1)
+        result: np.ndarray = self.values[which] * scales
+        return result
+
+    def scaled(self, scale: np.ndarray) -> Self:
+        """The same with each half divided by its scale, (2,)."""
+        return type(self)(self.values, (self.scales / scale).astype(np.float16))
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Fitted tables; a row is float16 (2C,).
+    """Fitted tables of rows of 2C numbers.
 
-    words: (V, 2C), a row an id of the encoder: the word's own and its n-grams' evidence, summed.
-    pairs: sorted keys of `pair_keys` (P,), with pair_rows (P, 2C).
-    grams: sorted keys of `gram_keys` (G,), with gram_idf (G,) and gram_rows (G, 2C), for other words.
+    words: V rows, a row an id of the encoder: the word's own and its n-grams' evidence, summed.
+    pairs: sorted keys of `pair_keys` (P,), with pair_rows, P.
+    grams: sorted keys of `gram_keys` (G,), with gram_idf (G,) and gram_rows, G, for other words.
     """
 
-    words: np.ndarray
+    words: Rows
     pairs: np.ndarray
-    pair_rows: np.ndarray
+    pair_rows: Rows
     grams: np.ndarray
     gram_idf: np.ndarray
-    gram_rows: np.ndarray
+    gram_rows: Rows
 
     @property
     def width(self) -> int:
         """2C, the numbers of a token."""
-        return int(self.words.shape[1])
+        return int(self.words.values.shape[1])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The tables by name, to be stored; `Evidence(**arrays)` is the way back."""
+        """The tables as plain arrays by name, to be stored; `of_arrays` is the way back."""
+        arrays: dict[str, np.ndarray] = {}
+        for name, table in self._tables().items():
+            if isinstance(table, Rows):
+                arrays |= {name: table.values, f"{name}{SCALES}": table.scales}
+            else:
+                arrays[name] = table
+        return arrays
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The tables from what `arrays` gave."""
+        tables: dict[str, Any] = {}
+        for field in fields(cls):
+            scales = arrays.get(f"{field.name}{SCALES}")
+            tables[field.name] = arrays[field.name] if scales is None else Rows(arrays[field.name], scales)
+        return cls(**tables)
+
+    def _tables(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def of_tokens(self, words: Sequence[Sequence[str]], ids: Sequence[Sequence[int]]) -> np.ndarray:
@@ -53,7 +107,7 @@ class Evidence:
         """
         lengths = np.array([len(text) for text in ids], np.int64)
         flat = np.fromiter((word for text in ids for word in text), np.int64, lengths.sum())
-        result = self.words[flat].astype(np.float32)
+        result = self.words[flat]
         unknown = np.flatnonzero(flat == UNKNOWN)
         if len(unknown):
             written = [word for text in words for word in text]
@@ -81,10 +135,11 @@ class Evidence:
         return result
 
     def scaled(self, scale: np.ndarray) -> Self:
-        """The same evidence divided by `scale`, (2C,)."""
-        rows = ("words", "pair_rows", "gram_rows")
-        changed = {name: (getattr(self, name) / scale).astype(np.float16) for name in rows}
-        return type(self)(**self.arrays() | changed)
+        """The same evidence with each half divided by its scale, (2,)."""
+        scaled: dict[str, Any] = {
+            name: table.scaled(scale) for name, table in self._tables().items() if isinstance(table, Rows)
+        }
+        return replace(self, **scaled)
 
 
 def gram_keys(texts: Sequence[str], smallest: int, largest: int) -> tuple[np.ndarray, np.ndarray]:

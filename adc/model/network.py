@@ -8,8 +8,6 @@ import numpy as np
 from adc.model.bundle import NetworkSpec
 
 CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
-# Share of the tokens whose evidence is hidden in training, that the network does not lean on it alone.
-EVIDENCE_DROPOUT = 0.1
 
 
 def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
@@ -36,7 +34,7 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
         )(tokens)  # (B, T, E)
         inputs.append(keras.layers.SpatialDropout1D(spec.dropout, seed=seed + 1)(words))
     if spec.evidence:
-        shown = keras.layers.Dropout(EVIDENCE_DROPOUT, noise_shape=(None, None, 1), seed=seed + 6)(given)
+        shown = keras.layers.Dropout(spec.evidence_dropout, noise_shape=(None, None, 1), seed=seed + 6)(given)
         inputs.append(shown)
         pooled.append(keras.ops.sum(shown * weights, axis=1))  # (B, 2C)
     features = keras.ops.concatenate(inputs, -1)  # (B, T, E + 2C)
@@ -93,4 +91,14 @@ def export_weights(network: Any) -> dict[str, np.ndarray]:
     for name in ("dense", "logits"):
         if name in layers:
             arrays |= {f"{name}_kernel": layers[name].kernel, f"{name}_bias": layers[name].bias}
-    return {name: np.asarray(keras.ops.convert_to_numpy(array), np.float32) for name, array in arrays.items()}
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(array), np.float16 if name == "words" else np.float32)
+        for name, array in arrays.items()
+    }
+
+
+def as_stored(network: Any) -> None:
+    """Rounds the word vectors to the half precision that `export_weights` keeps them in."""
+    for layer in network.layers:
+        if layer.name == "words":
+            layer.embeddings.assign(keras.ops.cast(keras.ops.cast(layer.embeddings, "float16"), "float32"))

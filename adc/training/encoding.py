@@ -127,6 +127,7 @@ def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
         classes=len(encoding.labels),
         dropout=model.dropout,
         output_dropout=model.output_dropout,
+        evidence_dropout=model.evidence_dropout,
         evidence=encoding.evidence[NONE].width if encoding.evidence else 0,
         dense=model.dense,
     )

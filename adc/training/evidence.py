@@ -5,7 +5,7 @@ fold, for that fold's rows, and once on all rows, for new text: independent task
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self
 
@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import RESERVED, Encoder
-from adc.model.evidence import WORD_GRAMS, Evidence, gram_keys, pair_keys
+from adc.model.evidence import WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys
 from adc.model.forward import log_softmax
 from adc.training.calibration import fit_temperature
 from adc.training.folds import FOLDS, NONE, fold_of
@@ -82,7 +82,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EvidenceFit:
-    """Evidence without one fold; spread (2C,) is its scale on that fold, scores (n, C) the SVM's there."""
+    """Evidence without one fold; spread (2,) is the scale of its halves there, scores (n, C) the SVM's."""
 
     evidence: Evidence
     spread: np.ndarray
@@ -188,9 +188,11 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
     ratios = np.concatenate(
         [log_count_ratios(counts[rows], whole) for counts in (word_counts, pair_counts, gram_counts)]
     )
-    table = np.concatenate([weights, ratios], axis=1).astype(np.float16)  # (F, 2C)
+    table = np.concatenate([weights, ratios], axis=1)  # (F, 2C)
     own, pair_rows, gram_rows = np.split(table, np.cumsum([encoder.size, len(pairs)]))
-    evidence = Evidence(own, pairs, pair_rows, grams, tfidf[1].idf_.astype(np.float32), gram_rows)
+    evidence = Evidence(
+        Rows.of(own), pairs, Rows.of(pair_rows), grams, tfidf[1].idf_.astype(np.float32), Rows.of(gram_rows)
+    )
     evidence = with_spelling(evidence, encoder)
 
     held_out = corpus.held_out(fold)
@@ -200,20 +202,20 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
 
 def with_spelling(evidence: Evidence, encoder: Encoder) -> Evidence:
     """The same with the evidence of their n-grams added to the known words' rows."""
-    words = evidence.words.astype(np.float32)
+    words = evidence.words[:]
     words[RESERVED:] += evidence.of_spelling(encoder.vocabulary)
-    return Evidence(**evidence.arrays() | {"words": words.astype(np.float16)})
+    return replace(evidence, words=Rows.of(words))
 
 
 def spread(
     evidence: Evidence, rows: np.ndarray, words: Sequence[Sequence[str]], ids: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """The standard deviation of each half of the evidence over the tokens of these rows: (2C,)."""
+    """The standard deviation of each half of the evidence over the tokens of these rows: (2,)."""
     if not len(rows):
-        return np.ones(evidence.width, np.float32)
+        return np.ones(2, np.float32)
     found = evidence.of_tokens([words[row] for row in rows], [ids[row] for row in rows])
     halves = np.split(found, 2, axis=1)
-    return np.repeat([half.std() + 1e-6 for half in halves], evidence.width // 2).astype(np.float32)
+    return np.array([half.std() + 1e-6 for half in halves], np.float32)
 
 
 def log_count_ratios(counts: sparse.csr_matrix, whole: np.ndarray) -> np.ndarray:

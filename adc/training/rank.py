@@ -199,8 +199,10 @@ class Rank:
     def _result(
         self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
     ) -> dict[str, Any] | None:
-        from adc.model.network import export_weights
+        from adc.model.network import as_stored, export_weights
 
+        # The temperature and the figures are those of the weights that are kept.
+        as_stored(self.network)
         metrics: dict[str, dict[str, float]] = {}
         temperature = 1.0
         for split, examples in (("val", val), ("test", test), ("train", train)):

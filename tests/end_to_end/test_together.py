@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 # Twenty steps, nothing drawn at random but the start, which is rank 0's.
 TWENTY_STEPS = (
     *("--set", "train.epochs=1", "--set", "train.batch_size=61"),
-    *("--set", "model.dropout=0", "--set", "model.output_dropout=0"),
+    *("--set", "model.dropout=0", "--set", "model.output_dropout=0", "--set", "model.evidence_dropout=0"),
     *("--set", "model.units=16", "--set", "model.embedding=16"),
 )
 
@@ -66,7 +66,9 @@ def test_one_rank_and_two_learn_the_same(submit: Submitter) -> None:
     one, two = (load_bundle(submit.lake / "models" / f"on{ranks}").weights for ranks in (1, 2))
     assert one.keys() == two.keys()
     for name in one:
-        np.testing.assert_allclose(one[name], two[name], atol=1e-5, err_msg=name)
+        # Word vectors are kept in half precision: one step of it apart, at most.
+        apart = 5e-5 if one[name].dtype == np.float16 else 1e-5
+        np.testing.assert_allclose(one[name].astype(float), two[name].astype(float), atol=apart, err_msg=name)
 
 
 def rank_processes(driver: "subprocess.Popen[str]") -> list[psutil.Process]:

@@ -27,11 +27,12 @@ RECURRENT = [name for name, spec in SPECS.items() if spec.cell != "none"]
 
 def built(name: str):
     """(spec, Keras network, its arrays): weights drawn wide, biases too, so that every term counts."""
-    from adc.model.network import build_network, export_weights
+    from adc.model.network import as_stored, build_network, export_weights
 
     network = build_network(SPECS[name], seed=1)
     draw = np.random.default_rng(2)
     network.set_weights([draw.normal(0, 0.7, array.shape) for array in network.get_weights()])
+    as_stored(network)
     return SPECS[name], network, export_weights(network)
 
 
@@ -98,7 +99,7 @@ def test_the_same_seed_builds_the_same_network_and_another_seed_another(name):
 
     first, again, other = (export_weights(build_network(SPECS[name], seed)) for seed in (5, 5, 6))
     assert {name: array.shape for name, array in first.items()} == weight_shapes(SPECS[name])
-    assert all(array.dtype == np.float32 for array in first.values())
+    assert all(array.dtype == np.float32 for name, array in first.items() if name != "words")
     assert all((first[name] == again[name]).all() for name in first)
     assert not (first["logits_kernel"] == other["logits_kernel"]).all()
     if SPECS[name].cell != "none":

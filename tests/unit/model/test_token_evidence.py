@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, encoded, found, gram_keys, padded_evidence, pair_keys
+from adc.model.evidence import Evidence, Rows, encoded, found, gram_keys, padded_evidence, pair_keys
 
 ENCODER = Encoder(("ab", "cd"), max_tokens=4)
 AB, CD, UNKNOWN = 2, 3, 1
@@ -21,12 +21,12 @@ def tables() -> Evidence:
     """One class, two numbers: words say 1 and 10, the pair `ab cd` 100, the n-grams ` x` and `xx` 2 and 4."""
     grams = sorted([(key(" x"), [2.0, 0.0]), (key("xx"), [0.0, 4.0])])
     return Evidence(
-        words=np.array([[0, 0], [0, 0], [1, 1], [10, 10]], np.float16),
+        words=Rows.of(np.array([[0, 0], [0, 0], [1, 1], [10, 10]])),
         pairs=np.array([AB << 32 | CD]),
-        pair_rows=np.array([[100, 100]], np.float16),
+        pair_rows=Rows.of(np.array([[100, 100]])),
         grams=np.array([gram for gram, _ in grams], np.uint64),
         gram_idf=np.ones(2, np.float32),
-        gram_rows=np.array([row for _, row in grams], np.float16),
+        gram_rows=Rows.of(np.array([row for _, row in grams])),
     )
 
 
@@ -34,7 +34,7 @@ def test_a_known_word_has_its_row_and_that_of_the_pair_it_closes(tables):
     ids, evidence = encoded(["ab cd", "cd ab", "cd"], ENCODER, tables)
     assert ids == [[AB, CD], [CD, AB], [CD]]
     # Neither `cd ab` nor the `ab` of one text and the `cd` of the next are a known pair.
-    assert evidence[:, 0].tolist() == [1, 110, 10, 1, 10]
+    np.testing.assert_allclose(evidence[:, 0], [1, 110, 10, 1, 10], rtol=1e-3)
 
 
 def test_an_unknown_word_has_its_n_grams_of_length_one_in_all(tables):
@@ -57,10 +57,28 @@ def test_without_tables_tokens_carry_nothing():
 
 def test_empty_tables_find_nothing():
     empty = Evidence(
-        *(np.zeros((4, 2), np.float16), np.zeros(0, np.int64), np.zeros((0, 2), np.float16)),
-        *(np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros((0, 2), np.float16)),
+        *(Rows.of(np.zeros((4, 2))), np.zeros(0, np.int64), Rows.of(np.zeros((0, 2)))),
+        *(np.zeros(0, np.uint64), np.zeros(0, np.float32), Rows.of(np.zeros((0, 2)))),
     )
     assert not encoded(["ab cd x"], ENCODER, empty)[1].any()
+
+
+def test_rows_are_kept_to_a_hundredth_of_their_half_and_zeros_exactly():
+    draw = np.random.default_rng(0)
+    rows = draw.normal(0, 1, (50, 6)) * draw.choice([1e-3, 1, 100], (50, 2)).repeat(3, axis=1)
+    rows[7] = 0
+    kept = Rows.of(rows)[:]
+    assert kept.dtype == np.float32
+    error = np.abs(kept - rows).reshape(50, 2, 3).max(axis=2)
+    assert (error <= 0.01 * np.abs(rows).reshape(50, 2, 3).max(axis=2)).all()
+    assert not kept[7].any()
+    np.testing.assert_array_equal(Rows.of(rows)[np.array([3, 3])], kept[[3, 3]])
+
+
+def test_tables_come_back_from_their_plain_arrays(tables):
+    again = Evidence.of_arrays(tables.arrays())
+    text = ["ab cd xx"]
+    assert (encoded(text, ENCODER, again)[1] == encoded(text, ENCODER, tables)[1]).all()
 
 
 def test_scaling_divides_all_rows(tables):

@@ -8,7 +8,7 @@ import pytest
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence
+from adc.model.evidence import Evidence, Rows
 from adc.settings import ModelSettings
 from adc.training.encoding import SHARD, Encoding, class_weights, network_spec
 from adc.training.folds import FOLDS, NONE
@@ -18,8 +18,8 @@ ENCODER = Encoder(("كده", "واش"), 3)
 
 def telling(number: int) -> Evidence:
     """Tables by which every known word's evidence is this number."""
-    none = np.zeros((0, 4), np.float16)
-    words = np.full((ENCODER.size, 4), number, np.float16)
+    none = Rows.of(np.zeros((0, 4)))
+    words = Rows(np.full((ENCODER.size, 4), number, np.int8), np.ones((ENCODER.size, 2), np.float16))
     return Evidence(words, np.zeros(0, np.int64), none, np.zeros(0, np.uint64), np.zeros(0, np.float32), none)
 
 
