@@ -176,6 +176,11 @@ class TrainSettings(Section):
     class_weight: Share = Field(
         0.3, description="Power of (mean / n) by which tweets of a dialect with n tweets are weighed."
     )
+    plain_share: Share = Field(
+        0.25,
+        description="Share of training tweets read without their links, mentions and line breaks, as a text "
+        "typed into a program has none.",
+    )
     shards: Count = Field(16, description="Files that the encoded training data is written to.")
     start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")
 

@@ -22,6 +22,7 @@ from tweets import read_tweets
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
+from adc.evaluation.metrics import score
 from adc.layers import load_settings
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
@@ -29,7 +30,7 @@ from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
-from adc.training.encoding import Encoding, network_spec
+from adc.training.encoding import Encoding, network_spec, plain
 from adc.training.evidence import Corpus, Linear, cross_fit
 from adc.training.folds import NONE
 from adc.training.rank import Plan, Rank
@@ -115,6 +116,7 @@ def main() -> None:
             **{name: result[name] for name in ("weights", "temperature", "metrics")},
         )
         bundle.save(arguments.bundle)
+        told_plainly(arguments.bundle, rows[rows["split"] == "val"])
         time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
 
@@ -157,6 +159,17 @@ def run(
     accuracy, macro_f1 = np.mean(figures, axis=0)
     print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
     return result
+
+
+def told_plainly(folder: Path, rows: pd.DataFrame) -> None:
+    """The figures without links, mentions and line breaks, as of texts typed into a program."""
+    predictor = Predictor(load_bundle(folder))
+    for name, texts in (("as sent", rows["clean"]), ("typed", rows["clean"].map(plain))):
+        best = predictor.probabilities(texts.tolist()).argmax(axis=1)
+        labels = predictor.bundle.labels
+        pairs = pd.DataFrame({"label": rows["dialect"], "predicted": [labels[number] for number in best]})
+        figures = score(pairs.value_counts().rename("n").reset_index(), labels)
+        print(f"val {name}: {100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}")
 
 
 def time_scoring(folder: Path, clean: list[str]) -> None:

@@ -12,8 +12,10 @@ from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, encoded
 from adc.settings import ModelSettings, Settings
-from adc.training.folds import NONE, fold_of
+from adc.training.folds import NONE, drawn, fold_of
 
+# What a tweet has and a text typed into a program has not, as the cleaning rules mark it.
+TWEET_MARKS = frozenset({"<url>", "<user>", "<email>", "<nl>"})
 SHARD_DDL = "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, weight FLOAT, split STRING"
 SHARD = pa.schema(
     [
@@ -34,6 +36,7 @@ class Encoding:
 
     soft_labels: the teacher's share in a target; smoothing: the part of a label given to all classes alike.
     class_weights: (C,), by which the weights of training rows are multiplied.
+    plain_share: the part of the training rows that are read without a tweet's marks.
     """
 
     encoder: Encoder
@@ -42,6 +45,7 @@ class Encoding:
     soft_labels: float
     smoothing: float
     class_weights: np.ndarray
+    plain_share: float = 0.0
 
     @classmethod
     def of(
@@ -60,14 +64,20 @@ class Encoding:
             settings.model.soft_labels,
             settings.train.smoothing,
             class_weights(counts, labels, settings.train.class_weight),
+            settings.train.plain_share,
         )
 
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL."""
         split = batch.column("split").to_pylist()
         learnt = np.array([name == "train" for name in split], dtype=bool)
-        folds = np.array([fold_of(key) for key in batch.column("text_hash").to_pylist()], np.int64)
-        tokens, evidence = self._encoded(batch.column("clean").to_pylist(), np.where(learnt, folds, NONE))
+        hashes = batch.column("text_hash").to_pylist()
+        folds = np.array([fold_of(key) for key in hashes], np.int64)
+        texts = [
+            plain(text) if train and drawn(key, self.plain_share) else text
+            for text, train, key in zip(batch.column("clean").to_pylist(), learnt, hashes, strict=True)
+        ]
+        tokens, evidence = self._encoded(texts, np.where(learnt, folds, NONE))
         number_of = {label: number for number, label in enumerate(self.labels)}
         labels = np.array([number_of[label] for label in batch.column("dialect").to_pylist()], np.int32)
         weights = batch.column("weight").to_numpy(zero_copy_only=False).astype(np.float32)
@@ -107,6 +117,11 @@ class Encoding:
             soft[taught] = np.array([row for row in teacher if row is not None], np.float32)
         result: np.ndarray = (1 - self.soft_labels) * hard + self.soft_labels * soft
         return result
+
+
+def plain(clean: str) -> str:
+    """A clean text without TWEET_MARKS; as it was if there is nothing else."""
+    return " ".join(word for word in clean.split(" ") if word not in TWEET_MARKS) or clean
 
 
 def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:

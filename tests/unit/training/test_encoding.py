@@ -10,7 +10,7 @@ from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, Rows
 from adc.settings import ModelSettings
-from adc.training.encoding import SHARD, Encoding, class_weights, network_spec
+from adc.training.encoding import SHARD, Encoding, class_weights, network_spec, plain
 from adc.training.folds import FOLDS, NONE
 
 ENCODER = Encoder(("كده", "واش"), 3)
@@ -36,7 +36,7 @@ ENCODING = Encoding(
 def batch(*rows: tuple[str, str, str, list[float] | None]) -> pa.RecordBatch:
     """Rows of (clean, dialect, split, teacher); the n-th is in fold n, and weighs 3."""
     clean, dialect, split, teacher = zip(*rows, strict=True)
-    hashes = [f"00000000{number:08x}" for number in range(len(rows))]
+    hashes = [f"00000000{number:08x}{number:x}0000000" for number in range(len(rows))]
     return pa.RecordBatch.from_pydict(
         {
             "clean": pa.array(clean),
@@ -68,6 +68,21 @@ def test_a_row_of_a_shard():
         {"tokens": [3, 2], "label": 1, "weight": 6.0, "split": "train"},
         {"tokens": [3], "label": 1, "weight": 3.0, "split": "val"},
     ]
+
+
+def test_a_share_of_the_training_rows_is_read_without_a_tweets_marks():
+    text = "<user> كده واش <nl> <url>"
+    whole, bare = [1, 2, 3], [2, 3]
+    for share, expected in ((0, [whole] * 3), (1 / 16, [bare, whole, whole]), (1, [bare, bare, whole])):
+        rows = replace(ENCODING, plain_share=share).rows(
+            batch((text, "EG", "train", None), (text, "EG", "train", None), (text, "EG", "val", None))
+        )
+        assert rows.column("tokens").to_pylist() == expected
+
+
+def test_a_text_of_marks_alone_stays():
+    assert plain("<url> <user>") == "<url> <user>"
+    assert plain("كده <num> <url>") == "كده <num>"
 
 
 def test_without_tables_a_row_carries_no_evidence():
