@@ -181,6 +181,19 @@ class TrainSettings(Section):
         description="Share of training tweets read without their links, mentions and line breaks, as a text "
         "typed into a program has none.",
     )
+    patience: Natural = Field(
+        0,
+        description="Epochs without a better validation macro-F1 after which training stops and the best is "
+        "taken; 0: all epochs are run, and the last is taken.",
+    )
+    mixed_precision: bool = Field(
+        False,
+        description="Whether to compute in bfloat16, for GPUs that are faster so; weights stay float32.",
+    )
+    xla: bool = Field(False, description="Whether to compile the training step with XLA.")
+    tensorboard: str | None = Field(
+        None, description="Folder on the driver for TensorBoard's logs, one folder a run; unset: none."
+    )
     shards: Count = Field(16, description="Files that the encoded training data is written to.")
     start_timeout: Count = Field(120, description="Seconds to wait for all ranks to start.")
 

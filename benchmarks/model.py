@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import os
 import pickle
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,11 @@ def main() -> None:
         )
     counts = train["dialect"].value_counts().to_dict()
     encoding = Encoding.of(settings, encoder, labels, evidence, counts)
-    splits = {name: examples(rows[rows["split"] == name], encoding) for name in ("train", "val", "test")}
+    scratch = tempfile.TemporaryDirectory(prefix="adc-benchmark-")
+    splits = {
+        name: examples(rows[rows["split"] == name], encoding, Path(scratch.name, name))
+        for name in ("train", "val", "test")
+    }
     result = run(settings, encoding, splits, arguments.repeat)
     if arguments.bundle:
         bundle = Bundle(
@@ -120,7 +125,7 @@ def main() -> None:
         time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
 
-def examples(rows: pd.DataFrame, encoding: Encoding) -> Examples:
+def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
     columns = rows.copy()
     columns["teacher"] = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
     schema = pa.schema(
@@ -128,7 +133,7 @@ def examples(rows: pd.DataFrame, encoding: Encoding) -> Examples:
         + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
     )
     batches = pa.Table.from_pandas(columns, schema, preserve_index=False).to_batches(4096)
-    return examples_of(pa.Table.from_batches([encoding.rows(batch) for batch in batches]))
+    return examples_of((encoding.rows(batch) for batch in batches), folder)
 
 
 def run(
@@ -147,7 +152,10 @@ def run(
     tf.config.threading.set_inter_op_parallelism_threads(1)
     figures: list[list[float]] = []
     for seed in range(settings.seed, settings.seed + repeat):
-        plan = replace(Plan.of(settings, encoding, shards="", threads=1), seed=seed)
+        plan = replace(
+            Plan.of(settings, encoding.labels, network_spec(settings.model, encoding), "", threads=1),
+            seed=seed,
+        )
         tf.keras.utils.set_random_seed(seed)
         result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])
         assert result is not None

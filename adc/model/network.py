@@ -69,7 +69,9 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
         )(features)  # (B, T, D)
         pooled += largest_and_mean(dense)
     joined = keras.layers.Dropout(spec.output_dropout, seed=seed + 4)(keras.ops.concatenate(pooled, -1))
-    logits = keras.layers.Dense(spec.classes, kernel_initializer=uniform(5), name="logits")(joined)  # (B, C)
+    logits = keras.layers.Dense(spec.classes, kernel_initializer=uniform(5), dtype="float32", name="logits")(
+        joined
+    )  # (B, C)
     return keras.Model([tokens, given], logits, name=f"bi{spec.cell}")
 
 

@@ -1,7 +1,9 @@
 """The plan that all ranks share: which examples make which global batch, and a rank's slice of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ from pyarrow import fs
 
 from adc.model.encoder import padded
 from adc.model.evidence import padded_evidence
+from adc.training.checkpoints import file_system
 
 # Batches are cut from pools of so many, sorted by length, so that little padding is computed.
 POOL_BATCHES = 64
@@ -30,7 +33,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """One split in memory.
+    """One split, its large arrays perhaps files mapped into memory.
 
     tokens: flat ids with offsets (N + 1). evidence: of each token, (tokens, 2C), or (tokens, 0).
     labels: (N,). targets: what is learnt, a distribution over the classes, (N, C). weights: (N,).
@@ -76,43 +79,62 @@ class Examples:
         )
 
 
-def read_examples(uri: str, split: str) -> Examples:
-    """One split from the shards at a URI, always in the same order."""
-    # Hadoop writes file:/home/my lake; Arrow would want file:///home/my%20lake.
-    if uri.startswith("file:"):
-        system, path = fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
-    else:
-        system, path = fs.FileSystem.from_uri(uri)
+def read_examples(uri: str, split: str, folder: Path) -> Examples:
+    """One split from the shards at a URI, always in the same order; see `examples_of`."""
+    system, path = file_system(uri)
     names = sorted(
         info.path for info in system.get_file_info(fs.FileSelector(path)) if info.path.endswith(".parquet")
     )
-    table = ds.dataset(names, filesystem=system, format="parquet").to_table(filter=pc.field("split") == split)
-    return examples_of(table)
+    shards = ds.dataset(names, filesystem=system, format="parquet")
+    # One file after the other: read-ahead of many would hold them all.
+    batches = shards.to_batches(filter=pc.field("split") == split, fragment_readahead=1, batch_readahead=2)
+    return examples_of(batches, folder)
 
 
-def examples_of(table: pa.Table) -> Examples:
-    """The rows of a shard (`adc.training.encoding`) as arrays."""
-    tokens = table.column("tokens").combine_chunks()
-    if isinstance(tokens, pa.ChunkedArray):
-        tokens = pa.concat_arrays(tokens.chunks)
-    lengths = pc.list_value_length(tokens).to_numpy(zero_copy_only=False)
+# The arrays of examples, and what they hold.
+STORED = {
+    "tokens": np.int32,
+    "lengths": np.int64,
+    "evidence": np.float16,
+    "labels": np.int32,
+    "targets": np.float32,
+    "weights": np.float32,
+}
+
+
+def examples_of(batches: Iterable[pa.RecordBatch], folder: Path) -> Examples:
+    """The rows of shards (`adc.training.encoding`) as arrays, files of a folder that memory need not hold."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((folder / name).open("wb")) for name in STORED}
+        for batch in batches:
+            tokens = batch.column("tokens")
+            arrays = {
+                "tokens": tokens.flatten(),
+                "lengths": pc.list_value_length(tokens),
+                "labels": batch.column("label"),
+                "targets": batch.column("target").flatten(),
+                "weights": batch.column("weight"),
+            }
+            for name, array in arrays.items():
+                files[name].write(array.to_numpy(zero_copy_only=False).astype(STORED[name]).tobytes())
+            files["evidence"].writelines(batch.column("evidence").to_pylist())
+    tokens, lengths, evidence, labels, targets, weights = (
+        _mapped(folder / name, kind) for name, kind in STORED.items()
+    )
     return Examples(
-        tokens.flatten().to_numpy(zero_copy_only=False).astype(np.int32),
+        tokens,
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.frombuffer(b"".join(table.column("evidence").to_pylist()), np.float16).reshape(
-            lengths.sum(), -1 if len(tokens) else 0
-        ),
-        table.column("label").to_numpy().astype(np.int32),
-        _matrix(table.column("target")),
-        table.column("weight").to_numpy().astype(np.float32),
+        evidence.reshape(len(tokens), -1 if len(tokens) else 0),
+        labels,
+        targets.reshape(len(labels), -1 if len(labels) else 0),
+        weights,
     )
 
 
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """A column of lists of one length as float32 (N, that length)."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    matrix: np.ndarray = flat.astype(np.float32).reshape(len(column), -1 if len(column) else 0)
-    return matrix
+def _mapped(path: Path, kind: type) -> np.ndarray:
+    # An empty file cannot be mapped.
+    return np.memmap(path, kind, mode="r") if path.stat().st_size else np.zeros(0, kind)
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:

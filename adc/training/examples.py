@@ -76,4 +76,4 @@ def write_shards(examples: DataFrame, encoding: Encoding, path: str, shards: int
 
     known = examples.where(F.col("dialect").isin(list(encoding.labels)))
     placed = known.repartition(shards, "id").sortWithinPartitions("id")
-    placed.mapInArrow(encode, SHARD_DDL).write.parquet(path)
+    placed.mapInArrow(encode, SHARD_DDL).write.mode("overwrite").parquet(path)

@@ -7,25 +7,30 @@ after every epoch all ranks prove that they hold the same weights.
 import hashlib
 import json
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from adc.evaluation.metrics import score
+from adc.evaluation.metrics import reliability, score
 from adc.model.bundle import NetworkSpec
+from adc.model.forward import softmax
 from adc.settings import Settings
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import fit_temperature
-from adc.training.encoding import Encoding, network_spec
+from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 
 PROGRESS_MARK = "adc-progress "
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
+# What is in the folder of a training.
+SHARDS, CHECKPOINTS = "shards", "checkpoints"
 # How often, in steps, and how slowly the weights are averaged.
 AVERAGE_STEPS = 20
 AVERAGE_DECAY = 0.9
@@ -33,30 +38,42 @@ AVERAGE_DECAY = 0.9
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a rank needs to know; the same on every rank."""
+    """All that a rank needs to know; the same on every rank.
 
-    shards: str
+    folder: the training's own, which all ranks reach, a URI: `shards` is in it, and the checkpoints; empty
+    where neither is wanted. patience: epochs without a better validation macro-F1 that are still run; 0: all.
+    """
+
+    folder: str
     labels: tuple[str, ...]
     network: NetworkSpec
     batch_size: int
     epochs: int
     learning_rate: float
     warmup_steps: int
+    patience: int
+    mixed_precision: bool
+    xla: bool
     threads: int
     seed: int
 
     @classmethod
-    def of(cls, settings: Settings, encoding: Encoding, shards: str, threads: int) -> Self:
-        """As the settings ask for, over shards that this encoding made."""
+    def of(
+        cls, settings: Settings, labels: tuple[str, ...], network: NetworkSpec, folder: str, threads: int
+    ) -> Self:
+        """As the settings ask for."""
         train = settings.train
         return cls(
-            shards=shards,
-            labels=encoding.labels,
-            network=network_spec(settings.model, encoding),
+            folder=folder,
+            labels=labels,
+            network=network,
             batch_size=train.batch_size,
             epochs=train.epochs,
             learning_rate=train.learning_rate,
             warmup_steps=train.warmup_steps,
+            patience=train.patience,
+            mixed_precision=train.mixed_precision,
+            xla=train.xla,
             threads=threads,
             seed=settings.seed,
         )
@@ -65,7 +82,8 @@ class Plan:
 def train_rank(plan: Plan) -> dict[str, Any] | None:
     """Trains; rank 0 returns weights, history, temperature and metrics by split, the others None.
 
-    Raises RuntimeError when the loss is no number, or when ranks no longer hold the same weights.
+    Goes on after the last epoch that a killed run of the same plan has done. Raises RuntimeError when the
+    loss is no number, or when ranks no longer hold the same weights.
     """
     import horovod.tensorflow as hvd
     import tensorflow as tf
@@ -74,10 +92,29 @@ def train_rank(plan: Plan) -> dict[str, Any] | None:
     tf.config.threading.set_intra_op_parallelism_threads(plan.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
-    # Another seed a rank: dropout is to differ, and the weights are rank 0's.
-    tf.keras.utils.set_random_seed(plan.seed + hvd.rank())
-    train, val, test = (read_examples(plan.shards, split) for split in ("train", "val", "test"))
-    return Rank(plan, hvd, tf).run(train, val, test)
+    take_gpu(hvd, tf)
+    if plan.mixed_precision:
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    with tempfile.TemporaryDirectory(prefix="adc-rank-") as scratch:
+        train, val, test = (
+            read_examples(f"{plan.folder}/{SHARDS}", split, Path(scratch, split))
+            for split in ("train", "val", "test")
+        )
+        return Rank(plan, hvd, tf).run(train, val, test)
+
+
+def take_gpu(hvd: Any, tf: Any) -> None:
+    """Takes the GPU that Spark gave this task, else its local rank's, and no more memory than it needs."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return
+    from horovod.spark.task import get_available_devices
+
+    given = get_available_devices()
+    # Where a process sees only its own, that one has number 0 there.
+    gpu = gpus[(int(given[0]) if given else hvd.local_rank()) % len(gpus)]
+    tf.config.set_visible_devices(gpu, "GPU")
+    tf.config.experimental.set_memory_growth(gpu, True)
 
 
 class Rank:
@@ -90,15 +127,19 @@ class Rank:
         self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank())
         self.steps_done, self.steps_in_all = 0, 0
         self.optimizer = tf.keras.optimizers.Adam(1.0)
-        hvd.broadcast_variables([variable.value for variable in self.network.variables], root_rank=0)
-        self.optimizer.build(self.network.trainable_variables)
-        self.average = Average(self.network.trainable_variables)
+        variables = self.network.trainable_variables
+        hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)
+        self.optimizer.build(variables)
+        self.average = Average(variables)
+        # With patience, the averages of the best epoch.
+        self.best: list[np.ndarray] = []
         inputs = [
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, None, plan.network.evidence), tf.float32),
         ]
         targets = tf.TensorSpec((None, plan.network.classes), tf.float32)
         shares = tf.TensorSpec((None,), tf.float32)
+        self._gradients = tf.function(self._loss_and_gradients, jit_compile=plan.xla)
         self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares])
         self._logits = tf.function(
             lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
@@ -109,9 +150,12 @@ class Rank:
         plan = self.plan
         steps = -(-len(train) // plan.batch_size)
         self.steps_in_all = steps * plan.epochs
-        history: list[dict[str, float]] = []
-        for epoch in range(1, plan.epochs + 1):
+        history = self._restored()
+        for epoch in range(len(history) + 1, plan.epochs + 1):
+            if plan.patience and len(history) - best_epoch(history) >= plan.patience:
+                break
             started = time.monotonic()
+            self._draw_anew(epoch)
             loss = self._epoch(train, epoch)
             self._assert_identical_weights(epoch)
             row = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - started}
@@ -120,9 +164,14 @@ class Rank:
                     labels, logits = self._evaluate(val)
                 row |= {f"val_{name}": value for name, value in self._figures(labels, logits).items()}
             history.append(row)
+            if plan.patience and best_epoch(history) == epoch:
+                self.best = [value.copy() for value in self.average.values]
+            self._keep(history)
             self._tell(
                 epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
             )
+        if self.best:
+            self.average.values = self.best
         with self.average.in_place():
             return self._result(history, train, val, test)
 
@@ -165,7 +214,7 @@ class Rank:
             self.average.update()
         return loss
 
-    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
+    def _loss_and_gradients(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
         with self.tf.GradientTape() as tape:
             logits = self.network([tokens, evidence], training=True)
             losses = self.tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -173,10 +222,66 @@ class Rank:
         variables = self.network.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         # Word vectors' gradients are sparse, but Adam moves every row anyway: dense, they are one sum.
-        dense = [self.tf.convert_to_tensor(gradient) for gradient in gradients]
-        *summed, loss = self.hvd.grouped_allreduce([*dense, loss], op=self.hvd.Sum)
-        self.optimizer.apply(summed, variables)
+        return [self.tf.convert_to_tensor(gradient) for gradient in gradients], loss
+
+    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
+        gradients, loss = self._gradients(tokens, evidence, targets, shares)
+        *summed, loss = self.hvd.grouped_allreduce([*gradients, loss], op=self.hvd.Sum)
+        self.optimizer.apply(summed, self.network.trainable_variables)
         return loss
+
+    def _draw_anew(self, epoch: int) -> None:
+        """What is drawn at random follows from seed, rank and epoch: an epoch is the same after a restart."""
+        generators = [
+            layer.seed_generator for layer in self.network.layers if hasattr(layer, "seed_generator")
+        ]
+        for number, generator in enumerate(generators):
+            own = 1000 * self.plan.seed + self.hvd.rank()
+            generator.state.assign([16 * own + number, epoch << 24])
+
+    def _parts(self) -> dict[str, Sequence[Any]]:
+        return {"weights": self.network.trainable_variables, "optimizer": self.optimizer.variables}
+
+    def _keep(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Writes a checkpoint, of which rank 0's copy stands for all."""
+        if not self.plan.folder or self.hvd.rank() != 0:
+            return
+        kept = {
+            name: [variable.value.numpy() for variable in variables]
+            for name, variables in self._parts().items()
+        }
+        kept |= {"average": self.average.values, "best": self.best}
+        facts = {
+            "epoch": len(history),
+            "steps": self.steps_done,
+            "averaged": self.average.updates,
+            "history": list(history),
+        }
+        arrays = {f"{name}-{n}": array for name, all_of in kept.items() for n, array in enumerate(all_of)}
+        save_checkpoint(f"{self.plan.folder}/{CHECKPOINTS}", Checkpoint(facts, arrays))
+
+    def _restored(self) -> list[dict[str, float]]:
+        """Takes up the last checkpoint, if there is one; the rows of the epochs that are done."""
+        if not self.plan.folder:
+            return []
+        own = self.hvd.rank() == 0
+        kept = latest_checkpoint(f"{self.plan.folder}/{CHECKPOINTS}") if own else None
+        kept = self.hvd.broadcast_object(kept, root_rank=0)
+        if kept is None:
+            return []
+
+        def all_of(name: str) -> list[np.ndarray]:
+            count = sum(key.startswith(f"{name}-") for key in kept.arrays)
+            return [kept.arrays[f"{name}-{n}"] for n in range(count)]
+
+        for name, variables in self._parts().items():
+            for variable, array in zip(variables, all_of(name), strict=True):
+                variable.assign(array)
+        self.steps_done = kept.facts["steps"]
+        self.average.values, self.average.updates = all_of("average"), kept.facts["averaged"]
+        self.best = all_of("best")
+        self._tell(resumed=kept.facts["epoch"])
+        return list(kept.facts["history"])
 
     def _evaluate(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Labels (N,) and logits (N, C) of a split, each rank computing a part, on every rank."""
@@ -211,7 +316,8 @@ class Rank:
             labels, logits = self._evaluate(examples)
             if split == "val":
                 temperature = fit_temperature(logits, labels)
-            metrics[split] = {"rows": len(examples)} | self._figures(labels, logits)
+            figures = self._figures(labels, logits) | {"ece": calibration_error(logits, labels, temperature)}
+            metrics[split] = {"rows": len(examples)} | figures
         if self.hvd.rank() != 0:
             return None
         return {
@@ -236,6 +342,21 @@ class Rank:
             sys.stdout.flush()
 
 
+def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
+    """The epoch of the best validation macro-F1, the first of equals; without validation rows the last."""
+    figures = [row.get("val_macro_f1", row["epoch"]) for row in history]
+    return int(np.argmax(figures)) + 1 if figures else 0
+
+
+def calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    """Expected calibration error (Guo et al. 2017) of logits (N, C), as `adc.evaluation.metrics` bins it."""
+    probabilities = softmax(logits, temperature)
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum(14, (15 * confidence).astype(int))
+    rows = pd.DataFrame({"bin": bins, "n": 1, "correct": correct, "confidence": confidence})
+    return float(reliability(rows.groupby("bin", as_index=False).sum()).ece or 0.0)
+
+
 def learning_rate(step: int, steps: int, plan: Plan) -> float:
     """Linear warm-up, then cosine to nothing (Loshchilov and Hutter 2017)."""
     warmup = min(plan.warmup_steps, steps // 10)
@@ -250,14 +371,14 @@ class Average:
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = variables
-        self._updates = 0
-        self._values = [variable.value.numpy() for variable in variables]
+        self.updates = 0
+        self.values = [variable.value.numpy() for variable in variables]
 
     def update(self) -> None:
         """Takes the weights as they are in, at first by more than later."""
-        self._updates += 1
-        decay = min(AVERAGE_DECAY, self._updates / (9 + self._updates))
-        for value, variable in zip(self._values, self._variables, strict=True):
+        self.updates += 1
+        decay = min(AVERAGE_DECAY, self.updates / (9 + self.updates))
+        for value, variable in zip(self.values, self._variables, strict=True):
             value *= decay
             value += (1 - decay) * variable.value.numpy()
 
@@ -265,8 +386,8 @@ class Average:
     def in_place(self) -> Iterator[None]:
         """Within it the network holds the average, if there is one yet."""
         own = [variable.value.numpy() for variable in self._variables]
-        if self._updates:
-            self._assign(self._values)
+        if self.updates:
+            self._assign(self.values)
         try:
             yield
         finally:

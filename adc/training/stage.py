@@ -5,8 +5,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -22,7 +24,7 @@ from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
-from adc.training.encoding import Encoding
+from adc.training.encoding import Encoding, network_spec
 from adc.training.evidence import Linear, cross_fit
 from adc.training.examples import (
     class_counts,
@@ -33,7 +35,10 @@ from adc.training.examples import (
     write_shards,
 )
 from adc.training.folds import NONE
-from adc.training.rank import PROGRESS_MARK, Plan, train_rank
+from adc.training.rank import PROGRESS_MARK, SHARDS, Plan, train_rank
+
+# The bundle that is to be, in the folder of a training: it is there once the shards are.
+PREPARED = "prepared"
 
 
 def train(job: Job, target: str | None = None) -> None:
@@ -76,6 +81,41 @@ def train(job: Job, target: str | None = None) -> None:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
         return
 
+    # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
+    folder = lake.path("_staging", f"train-{made['fingerprint'][:16]}")
+    if lake.files.exists(f"{folder}/{PREPARED}"):
+        job.say(f"going on with what a run that was ended has left in {folder}")
+    else:
+        store_bundle(lake.files, prepared(job, examples, counts, folder, made), f"{folder}/{PREPARED}")
+    untrained = open_bundle(lake.files, f"{folder}/{PREPARED}")
+    job.say(
+        f"{by_split['train']:,} tweets in {len(counts)} dialects, {untrained.encoder.size:,} word vectors, "
+        f"{settings.train.num_proc} ranks"
+    )
+    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
+    place_of_all = lake.files.qualified(folder)
+    result = run_ranks(job, Plan.of(settings, untrained.labels, untrained.network, place_of_all, threads))
+    bundle = replace(
+        untrained,
+        weights=result["weights"],
+        temperature=result["temperature"],
+        metrics=result["metrics"],
+        history=tuple(result["history"]),
+    )
+    store_bundle(lake.files, bundle, place)
+    lake.files.delete(folder)
+    job.outputs["bundle"] = place
+    for split, figures in bundle.metrics.items():
+        job.say(
+            f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
+        )
+
+
+def prepared(
+    job: Job, examples: DataFrame, counts: Mapping[str, int], folder: str, made: Mapping[str, Any]
+) -> Bundle:
+    """Writes the training shards into a folder; the bundle that is to be, without weights."""
+    settings = job.settings
     labels = DIALECTS.restricted_to(list(counts)).codes
     encoder = Encoder(
         vocabulary(examples, settings.model.vocabulary, settings.model.min_count), settings.model.max_tokens
@@ -84,34 +124,18 @@ def train(job: Job, target: str | None = None) -> None:
     evidence = linear.evidence if linear and settings.model.evidence else ()
     taught = linear.teacher if linear and settings.model.soft_labels else None
     encoding = Encoding.of(settings, encoder, labels, evidence, counts)
-    shards = f"{job.staging}/shards"
-    write_shards(with_teacher(examples, keys, taught), encoding, shards, settings.train.shards)
-    job.say(
-        f"{by_split['train']:,} tweets in {len(labels)} dialects, {encoder.size:,} word vectors, "
-        f"{settings.train.num_proc} ranks"
-    )
-    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
-    plan = Plan.of(settings, encoding, shards, threads)
-    result = run_ranks(job, plan)
-    bundle = Bundle(
+    network = network_spec(settings.model, encoding)
+    write_shards(with_teacher(examples, keys, taught), encoding, f"{folder}/{SHARDS}", settings.train.shards)
+    return Bundle(
         name=settings.train.name,
         labels=labels,
         encoder=encoder,
-        network=plan.network,
-        weights=result["weights"],
-        profile=profile,
+        network=network,
+        weights={},
+        profile=load_profile(settings.clean.profile),
         evidence=evidence[NONE] if evidence else None,
-        temperature=result["temperature"],
-        metrics=result["metrics"],
-        history=tuple(result["history"]),
         made=made,
     )
-    store_bundle(lake.files, bundle, place)
-    job.outputs["bundle"] = place
-    for split, figures in bundle.metrics.items():
-        job.say(
-            f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
-        )
 
 
 def linear_models(
@@ -137,7 +161,7 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
     os.environ.update(TENSORFLOW_ENVIRONMENT)
     import horovod.spark
 
-    forwarded = RankOutput(job.stage, plan.epochs)
+    forwarded = RankOutput(job.stage, plan.epochs, tensorboard_writer(job))
     try:
         results: list[dict[str, Any] | None] = horovod.spark.run(
             train_rank,
@@ -162,8 +186,8 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
 class RankOutput:
     """Takes what the ranks print: facts become the progress line, all else is kept to explain a failure."""
 
-    def __init__(self, stage: str, epochs: int) -> None:
-        self._stage, self._epochs = stage, epochs
+    def __init__(self, stage: str, epochs: int, logs: Any = None) -> None:
+        self._stage, self._epochs, self._logs = stage, epochs, logs
         self._rest: list[str] = []
         self._partial = ""
 
@@ -173,7 +197,9 @@ class RankOutput:
         for line in lines:
             before, mark, facts = line.partition(PROGRESS_MARK)
             if mark:
-                print(f"{self._stage}: {self._told(json.loads(facts))}", file=sys.stderr, flush=True)
+                told = json.loads(facts)
+                print(f"{self._stage}: {self._told(told)}", file=sys.stderr, flush=True)
+                self._log(told)
             else:
                 self._rest = [*self._rest[-200:], before]
         return len(text)
@@ -181,7 +207,20 @@ class RankOutput:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def _log(self, facts: dict[str, Any]) -> None:
+        """The numbers of an epoch that is done, or of a step on the way there, for TensorBoard."""
+        if self._logs is None or "epoch" not in facts:
+            return
+        group = "epoch" if facts.get("done") else "step"
+        step = facts["epoch"] if facts.get("done") else (facts["epoch"] - 1) * facts["steps"] + facts["step"]
+        for name, value in facts.items():
+            if isinstance(value, float):
+                self._logs.add_scalar(f"{group}/{name}", value, step)
+        self._logs.flush()
+
     def _told(self, facts: dict[str, Any]) -> str:
+        if "resumed" in facts:
+            return f"going on after epoch {facts['resumed']} of {self._epochs}"
         epoch = f"epoch {facts['epoch']} of {self._epochs}"
         if not facts.get("done"):
             return (
@@ -201,13 +240,22 @@ class RankOutput:
         return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
 
 
+def tensorboard_writer(job: Job) -> Any:
+    """A writer of TensorBoard's logs in the run's own folder under train.tensorboard, if that is set."""
+    if job.settings.train.tensorboard is None:
+        return None
+    from tensorboard.summary import Writer
+
+    return Writer(str(Path(job.settings.train.tensorboard) / job.run_id))
+
+
 def provenance(job: Job) -> dict[str, Any]:
     """What a bundle is made from and with: equal for two runs that would make the same bundle."""
     settings = job.settings.masked()
     relevant = {
         key: value
         for key, value in settings.items()
-        if key.split(".")[0] in ("seed", "clean", "model", "train")
+        if key.split(".")[0] in ("seed", "clean", "model", "train") and key != "train.tensorboard"
     }
     data = {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)}
     content = json.dumps([relevant, data, version("adc")], sort_keys=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adc.model.bundle import Bundle
+from adc.model.bundle import Bundle, load_bundle
 from adc.samples import SampleTweet
 from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter, table
@@ -40,6 +40,20 @@ def test_clean_killed_while_it_writes(submit: Submitter, corpus: list[SampleTwee
     refused = {row[0] for row in table(submit.lake, "quarantine", ["row_key"])}
     assert usable | refused == {tweet.id for tweet in corpus}
     assert not usable & refused
+
+
+def test_training_killed_after_an_epoch_goes_on_there(submit: Submitter) -> None:
+    logs = submit.lake.parent / "logs"
+    arguments = ("--set", "train.epochs=4", "--set", f"train.tensorboard={logs}")
+    checkpoint = lambda: any(submit.lake.glob("_staging/train-*/checkpoints/epoch-*.npz"))  # noqa: E731
+    submit.kill_when("train", *arguments, reached=checkpoint)
+    run = submit("train", *arguments)
+    assert run.status == 0, run.output
+    assert "going on after epoch" in run.output
+    bundle = load_bundle(submit.lake / "models" / "adc")
+    assert [row["epoch"] for row in bundle.history] == [1, 2, 3, 4]
+    assert not any(submit.lake.glob("_staging/train-*"))
+    assert len(list(logs.glob("train-*/events.*"))) == 2
 
 
 def test_score_killed_while_it_writes(submit: Submitter, tiny_bundle: Bundle) -> None:

@@ -127,9 +127,9 @@ def shards(tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["file://", "file:"])
-def test_shards_are_read_by_split_always_in_the_same_order(shards, scheme):
+def test_shards_are_read_by_split_always_in_the_same_order(shards, scheme, tmp_path):
     """From addresses as Hadoop writes them, with nothing escaped."""
-    examples = read_examples(f"{scheme}{shards}", "train")
+    examples = read_examples(f"{scheme}{shards}", "train", tmp_path / "scratch")
     assert [sequence.tolist() for sequence in np.split(examples.tokens, examples.offsets[1:-1])] == [
         [2, 3],
         [5, 6, 7],
@@ -145,7 +145,7 @@ def test_shards_are_read_by_split_always_in_the_same_order(shards, scheme):
     ]
 
 
-def test_a_split_that_no_shard_has_is_empty(shards):
-    examples = read_examples(f"file:{shards}", "test")
+def test_a_split_that_no_shard_has_is_empty(shards, tmp_path):
+    examples = read_examples(f"file:{shards}", "test", tmp_path / "scratch")
     assert (len(examples), examples.offsets.tolist(), len(examples.lengths)) == (0, [0], 0)
     assert epoch_batches(examples.lengths, 8, 0, 1) == []

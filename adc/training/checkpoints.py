@@ -1,0 +1,63 @@
+"""The state of training after an epoch, kept where a later run finds it, whole or not at all."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pyarrow import fs
+
+FACTS = "facts"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """facts: what JSON can hold, with `epoch`, the last one done. arrays: all else, by name."""
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+def file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    """Arrow's file system of a path or URI as Hadoop writes it, and the path there."""
+    # Hadoop writes file:/home/my lake; Arrow would want file:///home/my%20lake.
+    if uri.startswith("file:"):
+        return fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
+    system, path = fs.FileSystem.from_uri(uri)
+    return system, path
+
+
+def save_checkpoint(uri: str, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint to a folder, in place of the one before."""
+    system, folder = file_system(uri)
+    system.create_dir(folder)
+    before = _names(system, folder)
+    content = io.BytesIO()
+    facts = np.frombuffer(json.dumps(checkpoint.facts).encode(), np.uint8)
+    np.savez(content, allow_pickle=False, **{FACTS: facts}, **checkpoint.arrays)
+    name = f"{folder}/epoch-{checkpoint.facts['epoch']:05d}.npz"
+    with system.open_output_stream(f"{name}.partial") as stream:
+        stream.write(content.getbuffer())
+    system.move(f"{name}.partial", name)
+    for old in before:
+        if old != name:
+            system.delete_file(old)
+
+
+def latest_checkpoint(uri: str) -> Checkpoint | None:
+    """The checkpoint of the latest epoch in a folder, if there is one."""
+    system, folder = file_system(uri)
+    names = _names(system, folder)
+    if not names:
+        return None
+    with system.open_input_file(names[-1]) as stream:
+        stored = np.load(io.BytesIO(stream.read()), allow_pickle=False)
+    arrays = {name: stored[name] for name in stored.files}
+    return Checkpoint(json.loads(arrays.pop(FACTS).tobytes()), arrays)
+
+
+def _names(system: fs.FileSystem, folder: str) -> list[str]:
+    infos = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    return sorted(info.path for info in infos if info.path.endswith(".npz"))

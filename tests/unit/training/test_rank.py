@@ -1,0 +1,140 @@
+"""One rank's training: killed and resumed, stopped early, and seen through to its end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adc.model.bundle import NetworkSpec
+from adc.training.batches import Examples
+from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from adc.training.rank import Plan, Rank, best_epoch, calibration_error
+
+# Keras' own, on every array it hands over.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SPEC = NetworkSpec("gru", 4, 5, 12, 2, 0.3, evidence=4, dense=3)
+
+
+def plan(folder: str = "", epochs: int = 3, **changes) -> Plan:
+    made = Plan(
+        folder=folder,
+        labels=("EG", "MA"),
+        network=SPEC,
+        batch_size=16,
+        epochs=epochs,
+        learning_rate=0.01,
+        warmup_steps=2,
+        patience=0,
+        mixed_precision=False,
+        xla=False,
+        threads=1,
+        seed=7,
+    )
+    return replace(made, **changes)
+
+
+def examples(count: int, seed: int = 0) -> Examples:
+    """Texts of 1 to 9 tokens; a label says what range its tokens are drawn from, mostly."""
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 2, count).astype(np.int32)
+    lengths = draw.integers(1, 10, count)
+    owners = np.repeat(labels, lengths)
+    return Examples(
+        tokens=(2 + 5 * owners + draw.integers(0, 7, len(owners)) % 5).astype(np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        evidence=draw.normal(0, 1, (len(owners), 4)).astype(np.float16),
+        labels=labels,
+        targets=np.eye(2, dtype=np.float32)[labels],
+        weights=np.ones(count, np.float32),
+    )
+
+
+TRAIN, VAL, TEST = examples(200), examples(60, 1), examples(0, 2)
+
+
+class KilledError(Exception):
+    pass
+
+
+def trained(plan: Plan, killed_in: int | None = None):
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    class Mortal(Rank):
+        def _epoch(self, train: Examples, epoch: int) -> float:
+            if epoch == killed_in:
+                raise KilledError
+            return super()._epoch(train, epoch)
+
+    hvd.init()
+    return Mortal(plan, hvd, tf).run(TRAIN, VAL, TEST)
+
+
+@pytest.mark.parametrize("patience", [0, 9])
+def test_a_killed_run_goes_on_and_ends_as_one_that_never_was(tmp_path, patience):
+    whole = trained(plan(patience=patience))
+    there = plan(f"file:{tmp_path}/a place", patience=patience)
+    with pytest.raises(KilledError):
+        trained(there, killed_in=3)
+    resumed = trained(there)
+    assert [row["epoch"] for row in resumed["history"]] == [1, 2, 3]
+    assert resumed["metrics"] == whole["metrics"]
+    assert resumed["temperature"] == whole["temperature"]
+    for name, array in whole["weights"].items():
+        np.testing.assert_array_equal(resumed["weights"][name], array, err_msg=name)
+    # All was done: once more takes up the end.
+    assert trained(there)["metrics"] == whole["metrics"]
+
+
+def test_training_stops_when_validation_no_longer_gains(monkeypatch):
+    macro_f1 = iter([0.5, 0.6, 0.6, 0.4, 0.9])
+    figures = Rank._figures
+    monkeypatch.setattr(
+        Rank,
+        "_figures",
+        lambda self, labels, logits: figures(self, labels, logits) | {"macro_f1": next(macro_f1, 0.0)},
+    )
+    result = trained(plan(epochs=5, patience=2))
+    assert [row["val_macro_f1"] for row in result["history"]] == [0.5, 0.6, 0.6, 0.4]
+
+
+def test_the_best_epoch_is_the_first_of_the_best_and_the_last_where_nothing_is_validated():
+    rows = [{"epoch": n, "val_macro_f1": value} for n, value in enumerate([0.2, 0.5, 0.5], start=1)]
+    assert best_epoch(rows) == 2
+    assert best_epoch([{"epoch": 1}, {"epoch": 2}]) == 2
+    assert best_epoch([]) == 0
+
+
+@pytest.mark.parametrize("way", [{"mixed_precision": True}, {"xla": True}])
+def test_other_ways_to_compute_learn_the_same_task(way):
+    import keras
+
+    if "mixed_precision" in way:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        result = trained(plan(**way))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert result["metrics"]["val"]["accuracy"] > 0.75
+    assert result["weights"]["logits_kernel"].dtype == np.float32
+
+
+def test_confidences_that_come_true_have_no_calibration_error():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, (40000, 3))
+    labels = (logits + draw.gumbel(size=logits.shape)).argmax(axis=1)
+    assert calibration_error(logits, labels, 1.0) < 0.02
+    assert calibration_error(logits, labels, 0.2) > 0.15
+
+
+def test_only_the_latest_whole_checkpoint_is_kept(tmp_path):
+    uri = f"file:{tmp_path}/x"
+    assert latest_checkpoint(uri) is None
+    for epoch in (9, 10):
+        save_checkpoint(uri, Checkpoint({"epoch": epoch}, {"a": np.arange(epoch)}))
+    (tmp_path / "x" / "epoch-00011.npz.partial").write_bytes(b"torn")
+    kept = latest_checkpoint(uri)
+    assert kept is not None
+    assert (kept.facts, kept.arrays["a"].tolist()) == ({"epoch": 10}, list(range(10)))
+    assert sorted(path.name for path in (tmp_path / "x").glob("*.npz")) == ["epoch-00010.npz"]
