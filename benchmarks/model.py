@@ -121,7 +121,7 @@ def main() -> None:
             **{name: result[name] for name in ("weights", "temperature", "metrics")},
         )
         bundle.save(arguments.bundle)
-        told_plainly(arguments.bundle, rows[rows["split"] == "val"])
+        told_plainly(arguments.bundle, rows[rows["split"] == "val"], "val")
         time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
 
@@ -169,7 +169,7 @@ def run(
     return result
 
 
-def told_plainly(folder: Path, rows: pd.DataFrame) -> None:
+def told_plainly(folder: Path, rows: pd.DataFrame, split: str) -> None:
     """The figures without links, mentions and line breaks, as of texts typed into a program."""
     predictor = Predictor(load_bundle(folder))
     for name, texts in (("as sent", rows["clean"]), ("typed", rows["clean"].map(plain))):
@@ -177,7 +177,7 @@ def told_plainly(folder: Path, rows: pd.DataFrame) -> None:
         labels = predictor.bundle.labels
         pairs = pd.DataFrame({"label": rows["dialect"], "predicted": [labels[number] for number in best]})
         figures = score(pairs.value_counts().rename("n").reset_index(), labels)
-        print(f"val {name}: {100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}")
+        print(f"{split} {name}: {100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}")
 
 
 def time_scoring(folder: Path, clean: list[str]) -> None:

@@ -301,6 +301,12 @@ class Rank:
         figures = score(pairs.value_counts().rename("n").reset_index(), self.plan.labels)
         return {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
 
+    def _confusion(self, labels: np.ndarray, logits: np.ndarray) -> list[list[int]]:
+        """Rows by label and first guess, (C, C): what shares of a corpus are corrected by."""
+        counts = np.zeros((len(self.plan.labels), len(self.plan.labels)), int)
+        np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
+        return [[int(count) for count in row] for row in counts]
+
     def _result(
         self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
     ) -> dict[str, Any] | None:
@@ -308,7 +314,7 @@ class Rank:
 
         # The temperature and the figures are those of the weights that are kept.
         as_stored(self.network)
-        metrics: dict[str, dict[str, float]] = {}
+        metrics: dict[str, dict[str, Any]] = {}
         temperature = 1.0
         for split, examples in (("val", val), ("test", test), ("train", train)):
             if not len(examples):
@@ -318,6 +324,8 @@ class Rank:
                 temperature = fit_temperature(logits, labels)
             figures = self._figures(labels, logits) | {"ece": calibration_error(logits, labels, temperature)}
             metrics[split] = {"rows": len(examples)} | figures
+            if split == "val":
+                metrics[split]["confusion"] = self._confusion(labels, logits)
         if self.hvd.rank() != 0:
             return None
         return {
