@@ -11,25 +11,26 @@ import pyarrow as pa
 
 from adc.errors import UsageError
 from adc.layers import load_settings
-from adc.model.bundle import Bundle, load_bundle
-from adc.model.predictor import Predictor
+from adc.model.bundle import SHIPPED, Bundle, load_bundle
+from adc.model.predictor import COLUMNS, Predictor
 
 
 def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) -> pd.DataFrame:
     """The columns of the table `predictions`, one row a text, in the order given.
 
-    `bundle` is a loaded bundle or its folder; without it, the setting score.bundle. Confidences are
-    calibrated probabilities, 0 to 1; the ids are those of an archive without ids, sha256:….
-    Raises UsageError when there is no bundle, and for one text that is not in a list.
+    `bundle` is a loaded bundle or its folder; without it, that of score.bundle, else the one that comes with
+    adc. Confidences are calibrated probabilities, 0 to 1; the ids are those of an archive without ids,
+    sha256:…. Raises UsageError for a folder that holds no bundle, and for one text that is not in a list.
     """
     if isinstance(texts, str):
         raise UsageError("classify takes a list of texts: classify([text])")
     settings = load_settings().score
     predictor = Predictor.of(
-        bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle), settings
+        bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle or SHIPPED), settings
     )
     whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
-    predicted = predictor.predict(predictor.clean(pa.array(whole, pa.string())).to_pylist())
+    told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
+    predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))
     hashed = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in whole]
     predicted.insert(0, "id", [f"sha256:{digits}" for digits in hashed])
     predicted.insert(1, "source", "classify")
@@ -40,9 +41,5 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
 
 
 @lru_cache(maxsize=4)
-def _stored(place: str | Path | None) -> Bundle:
-    if place is None:
-        raise UsageError(
-            "no bundle to classify with: give one, or set ADC_SCORE__BUNDLE (the train job makes one)"
-        )
+def _stored(place: str | Path) -> Bundle:
     return load_bundle(place)

@@ -50,7 +50,9 @@ def _standard_input() -> Iterator[str]:
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("classify", help="say the dialect of texts, or of lines on standard input")
     parser.add_argument("text", nargs="*", help="a text; none: lines of standard input")
-    parser.add_argument("--bundle", metavar="DIR", help="the model (default: score.bundle)")
+    parser.add_argument(
+        "--bundle", metavar="DIR", help="the model (default: score.bundle, else the one that comes with adc)"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines with all columns of `predictions`")
     parser.set_defaults(run=_classify)
 

@@ -217,7 +217,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 class ScoreSettings(Section):
     """Scoring archives."""
 
-    bundle: str | None = Field(None, description="Bundle to score with when --bundle is not given.")
+    bundle: str | None = Field(
+        None,
+        description="Bundle to score with when --bundle is not given; unset: the one that comes with adc.",
+    )
     abstain_below: Share = Field(0, description="Confidence below which dialect is left null.")
     plausible_mass: Share = Field(
         0.9, description="Probability mass that the dialects in `plausible` hold together."

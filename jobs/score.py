@@ -13,7 +13,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--input", metavar="PATH", help="an archive: CSV, Parquet, JSON lines, Delta or plain lines"
     )
-    parser.add_argument("--bundle", metavar="DIR", help="the model (default: score.bundle)")
+    parser.add_argument(
+        "--bundle", metavar="DIR", help="the model (default: score.bundle, else the one that comes with adc)"
+    )
     parser.add_argument(
         "--replace", action="store_true", help="score again what this model has scored before"
     )

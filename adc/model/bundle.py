@@ -22,6 +22,8 @@ from adc.model.evidence import Evidence
 FORMAT = 3
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
 EVIDENCE = "evidence.npz"
+# The bundle that comes with the package, trained by benchmarks/bundle.py; docs/model.md tells of it.
+SHIPPED = Path(__file__).parents[1] / "bundle"
 
 
 @dataclass(frozen=True)

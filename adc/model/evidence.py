@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from adc.model.encoder import UNKNOWN, Encoder
+from adc.model.encoder import UNKNOWN, Encoder, Tokens
 
 # Character n-grams of a word between two spaces, as scikit-learn's char_wb.
 WORD_GRAMS = (2, 5)
@@ -100,22 +100,23 @@ class Evidence:
     def _tables(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def of_tokens(self, words: Sequence[Sequence[str]], ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """The evidence of all tokens of the texts, one after the other: float32 (tokens, 2C).
-
-        `words` are a text's tokens as written, `ids` the same as the encoder numbers them.
-        """
-        lengths = np.array([len(text) for text in ids], np.int64)
-        flat = np.fromiter((word for text in ids for word in text), np.int64, lengths.sum())
-        result = self.words[flat]
-        unknown = np.flatnonzero(flat == UNKNOWN)
-        if len(unknown):
-            written = [word for text in words for word in text]
-            distinct, which = np.unique([written[place] for place in unknown], return_inverse=True)
-            result[unknown] = self.of_spelling(distinct.tolist())[which]
-        rows, places = found(self.pairs, pair_keys(flat, lengths))
+    def of_tokens(self, tokens: Tokens) -> np.ndarray:
+        """The evidence of all tokens: float32 (T, 2C)."""
+        result: np.ndarray = self.of_words(tokens)[tokens.which]
+        rows, places = self.pairs_of(tokens)
         result[places] += self.pair_rows[rows]
         return result
+
+    def of_words(self, tokens: Tokens) -> np.ndarray:
+        """What each different word says wherever it stands: float32 (W, 2C)."""
+        result = self.words[tokens.ids]
+        unknown = np.flatnonzero(tokens.ids == UNKNOWN)
+        result[unknown] = self.of_spelling([tokens.words[place] for place in unknown])
+        return result
+
+    def pairs_of(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+        """The known pairs: their rows of `pair_rows`, and the places of the tokens that close them."""
+        return found(self.pairs, pair_keys(tokens.flat, tokens.lengths))
 
     def of_spelling(self, words: Sequence[str]) -> np.ndarray:
         """The evidence of words' n-grams alone, Σ tf·idf·row / ‖tf·idf‖, tf sublinear: float32 (N, 2C)."""
@@ -182,12 +183,11 @@ def found(table: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def encoded(
     texts: Sequence[str], encoder: Encoder, evidence: Evidence | None
 ) -> tuple[list[list[int]], np.ndarray]:
-    """Each text's token ids, and the evidence of all their tokens, one after the other: (tokens, 2C or 0)."""
-    words = [encoder.split(text) for text in texts]
-    ids = [encoder.ids_of(text) for text in words]
+    """Each text's token ids, and the evidence of all their tokens, one after the other: (T, 2C or 0)."""
+    tokens = encoder.tokens(texts)
     if evidence is None:
-        return ids, np.zeros((sum(map(len, ids)), 0), np.float32)
-    return ids, evidence.of_tokens(words, ids)
+        return tokens.by_text(), np.zeros((len(tokens.which), 0), np.float32)
+    return tokens.by_text(), evidence.of_tokens(tokens)
 
 
 def padded_evidence(evidence: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:

@@ -11,78 +11,158 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 
 
-def logits(weights: Arrays, cell: str, tokens: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """Float (B, C) from tokens, int (B, T), padded at the end with 0, and their evidence, float (B, T, 2C).
+class Forward:
+    """A network's arrays, laid out for many texts.
 
-    Every row holds a token. A network without evidence takes (B, T, 0). The same as
-    `adc.model.network.build_network`: which parts there are is told by their arrays.
+    Everything below the recurrence is linear in a token's word and evidence, so it is computed once for each
+    different word and pair (`inputs`, `of_pairs`) and added up. Of the F numbers of a row of inputs the first
+    2C are the evidence itself, then comes what enters the gates, forward and backward, then the dense layer.
     """
-    mask = (tokens != 0)[:, :, None]  # (B, T, 1)
-    features, pooled = evidence, [(evidence * mask).sum(axis=1)]
-    if "words" in weights:
-        features = np.concatenate([weights["words"][tokens], evidence], axis=-1)  # (B, T, E + 2C)
-    if cell != "none":
-        forward = _states(weights, "forward", cell, features, mask)
-        backward = _states(weights, "backward", cell, features[:, ::-1], mask[:, ::-1])[:, ::-1]
-        states = np.concatenate([forward, backward], axis=-1)  # (B, T, 2U)
-        powers = softmax(np.where(mask, states @ weights["attention"], -np.inf))  # (B, T, 1)
-        pooled += [*_largest_and_mean(states, mask), (states * powers).sum(axis=1)]
-    if "dense_kernel" in weights:
-        dense = np.tanh(features @ weights["dense_kernel"] + weights["dense_bias"])  # (B, T, D)
-        pooled += _largest_and_mean(dense, mask)
-    result: np.ndarray = np.concatenate(pooled, axis=-1) @ weights["logits_kernel"] + weights["logits_bias"]
-    return result
+
+    def __init__(self, weights: Arrays, cell: str) -> None:
+        self.cell, self.weights = cell, weights
+        self._words = weights.get("words")
+        width = 0 if self._words is None else self._words.shape[1]
+        parts = []
+        if cell != "none":
+            ways = [weights[f"{way}_kernel"] for way in ("forward", "backward")]
+            # GRU has a bias within the recurrence, too.
+            biases = [np.atleast_2d(weights[f"{way}_bias"]) for way in ("forward", "backward")]
+            self._recurrent = np.stack([weights[f"{way}_recurrent"] for way in ("forward", "backward")])
+            self._inner = np.stack([bias[-1:] for bias in biases]) if cell == "gru" else np.float32(0)
+            self._units = self._recurrent.shape[1]
+            self._gates = self._recurrent.shape[2]
+            # A sigmoid is a hyperbolic tangent of half its input, so what enters gates is halved beforehand.
+            half = _halves(cell, self._units)
+            self._recurrent, self._inner = self._recurrent * half, self._inner * half
+            parts += [(kernel * half, bias[0] * half) for kernel, bias in zip(ways, biases, strict=True)]
+        if "dense_kernel" in weights:
+            parts.append((weights["dense_kernel"], weights["dense_bias"]))
+        read = parts[0][0].shape[0] if parts else weights["logits_kernel"].shape[0]
+        self._evidence = read - width
+        # Evidence passes through as it is.
+        through = np.concatenate([np.zeros((width, self._evidence)), np.eye(self._evidence)])
+        parts.insert(0, (through, np.zeros(self._evidence)))
+        self._kernel = np.concatenate([kernel for kernel, _ in parts], axis=1).astype(np.float32)
+        self._bias = np.concatenate([bias for _, bias in parts]).astype(np.float32)
+        self._width = width
+
+    @property
+    def width(self) -> int:
+        """F, the numbers that a word brings."""
+        return len(self._bias)
+
+    def inputs(self, ids: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+        """What words bring, float32 (W, F), from their ids (W,) and evidence (W, 2C)."""
+        result = evidence @ self._kernel[self._width :] + self._bias
+        if self._words is not None:
+            result += self._words[ids].astype(np.float32) @ self._kernel[: self._width]
+        return np.asarray(result, np.float32)
+
+    def of_pairs(self, evidence: np.ndarray) -> np.ndarray:
+        """What pairs add to the words that close them, float32 (P, F), from their evidence (P, 2C)."""
+        return np.asarray(evidence @ self._kernel[self._width :], np.float32)
+
+    def logits(self, inputs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Float32 (B, C) from inputs (T, B, F) of texts of these lengths, (B,), 1 to T each.
+
+        The same as `adc.model.network.build_network`. What stands behind a text's end does not matter.
+        """
+        longest = len(inputs)
+        mask = (np.arange(longest)[:, None] < lengths)[:, :, None]  # (T, B, 1)
+        whole = np.arange(longest) < lengths.min()  # (T,)
+        ends = self._evidence
+        pooled = [np.where(mask, inputs[:, :, :ends], 0).sum(axis=0)]
+        if self.cell != "none":
+            states = self._states(inputs[:, :, ends : ends + 2 * self._gates], mask, whole)  # (T, B, 2U)
+            ends += 2 * self._gates
+            scores = np.where(mask, states @ self.weights["attention"], -np.inf)
+            powers = np.exp(scores - scores.max(axis=0))
+            powers /= powers.sum(axis=0)
+            pooled += [*_largest_and_mean(states, mask, lengths), (states * powers).sum(axis=0)]
+        if inputs.shape[2] > ends:
+            pooled += _largest_and_mean(np.tanh(inputs[:, :, ends:]), mask, lengths)
+        kernel, bias = self.weights["logits_kernel"], self.weights["logits_bias"]
+        result: np.ndarray = np.concatenate(pooled, axis=1) @ kernel + bias
+        return result
+
+    def _states(self, inputs: np.ndarray, mask: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """The hidden states after every token, float32 (T, B, 2U), zeros behind a text's end."""
+        longest, batch, _ = inputs.shape
+        units, gates = self._units, self._gates
+        step_of = {"gru": self._gru, "lstm": self._lstm, "rnn": self._rnn}[self.cell]
+        # Both ways side by side: (2, B, …).
+        hidden = np.zeros((2, batch, units), np.float32)
+        memory = np.zeros((2, batch, units), np.float32)
+        entering = np.empty((2, batch, gates), np.float32)
+        states = np.empty((longest, batch, 2 * units), np.float32)
+        for step in range(longest):
+            back = longest - 1 - step
+            entering[0], entering[1] = inputs[step, :, :gates], inputs[back, :, gates:]
+            hidden, memory = step_of(entering, hidden, memory)
+            if not whole[back]:
+                # Backward, a text begins where it ends.
+                hidden[1] *= mask[back]
+                memory[1] *= mask[back]
+            states[step, :, :units], states[back, :, units:] = hidden[0], hidden[1]
+        if not whole.all():
+            states *= mask
+        return states
+
+    def _gru(
+        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        units = self._units
+        inner = hidden @ self._recurrent
+        inner += self._inner
+        gates = _sigmoid_of_double(inner[:, :, : 2 * units] + entering[:, :, : 2 * units])
+        candidate = inner[:, :, 2 * units :]
+        candidate *= gates[:, :, units:]
+        candidate += entering[:, :, 2 * units :]
+        np.tanh(candidate, out=candidate)
+        # update · hidden + (1 - update) · candidate
+        result = hidden - candidate
+        result *= gates[:, :, :units]
+        result += candidate
+        return result, memory
+
+    def _lstm(
+        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        inner = hidden @ self._recurrent
+        inner += entering
+        np.tanh(inner, out=inner)
+        entry, forget, candidate, output = np.split(inner, 4, axis=2)
+        for gate in (entry, forget, output):
+            gate *= 0.5
+            gate += 0.5
+        new = forget * memory + entry * candidate
+        return output * np.tanh(new), new
+
+    def _rnn(
+        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return np.tanh(hidden @ self._recurrent + entering), memory
 
 
-def _largest_and_mean(values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
-    largest = np.where(mask, values, -np.inf).max(axis=1)
-    return [largest, (values * mask).sum(axis=1) / mask.sum(axis=1, dtype=np.float32)]
+def _halves(cell: str, units: int) -> np.ndarray:
+    """½ for the columns of sigmoid gates, 1 for those of candidates: Keras' order of the gates."""
+    gates = {"gru": [0.5, 0.5, 1], "lstm": [0.5, 0.5, 1, 0.5], "rnn": [1]}[cell]
+    return np.repeat(np.array(gates, np.float32), units)
 
 
-def _states(weights: Arrays, way: str, cell: str, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The hidden state after every token, float (B, T, U); padding leaves it as it was."""
-    kernel, recurrent, bias = (weights[f"{way}_{part}"] for part in ("kernel", "recurrent", "bias"))
-    batch, length, _ = features.shape
-    units = recurrent.shape[0]
-    hidden = np.zeros((batch, units), np.float32)
-    memory = np.zeros((batch, units), np.float32)
-    inputs = features @ kernel + (bias[0] if cell == "gru" else bias)  # (B, T, G·U), of G gates
-    states = np.empty((batch, length, units), np.float32)
-    for step in range(length):
-        if cell == "gru":
-            new_hidden, new_memory = _gru(inputs[:, step], hidden, recurrent, bias[1]), memory
-        elif cell == "rnn":
-            new_hidden, new_memory = np.tanh(inputs[:, step] + hidden @ recurrent), memory
-        else:
-            new_hidden, new_memory = _lstm(inputs[:, step], hidden, memory, recurrent)
-        hidden = np.where(mask[:, step], new_hidden, hidden)
-        memory = np.where(mask[:, step], new_memory, memory)
-        states[:, step] = hidden
-    return states
+def _sigmoid_of_double(values: np.ndarray) -> np.ndarray:
+    """The sigmoid of twice the values, in place: by tanh, which overflows nowhere."""
+    np.tanh(values, out=values)
+    values *= 0.5
+    values += 0.5
+    return values
 
 
-def _gru(inputs: np.ndarray, hidden: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    units = hidden.shape[1]
-    inner = hidden @ recurrent + bias
-    gates = _sigmoid(inputs[:, : 2 * units] + inner[:, : 2 * units])
-    update, reset = gates[:, :units], gates[:, units:]
-    candidate = np.tanh(inputs[:, 2 * units :] + reset * inner[:, 2 * units :])
-    result: np.ndarray = update * hidden + (1 - update) * candidate
-    return result
-
-
-def _lstm(
-    inputs: np.ndarray, hidden: np.ndarray, memory: np.ndarray, recurrent: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    entry, forget, candidate, output = np.split(inputs + hidden @ recurrent, 4, axis=1)
-    memory = _sigmoid(forget) * memory + _sigmoid(entry) * np.tanh(candidate)
-    return _sigmoid(output) * np.tanh(memory), memory
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    # By tanh, which overflows nowhere.
-    result: np.ndarray = 0.5 * np.tanh(0.5 * values) + 0.5
-    return result
+def _largest_and_mean(values: np.ndarray, mask: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    largest = np.where(mask, values, -np.inf).max(axis=0)
+    mean = np.where(mask, values, 0).sum(axis=0) / lengths[:, None].astype(np.float32)
+    return [largest, mean]
 
 
 def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:

@@ -1,12 +1,11 @@
 """From clean texts to the columns of `predictions`: the same code for Spark and for a single text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,14 +14,28 @@ from adc.cleaning.patterns import ARABIC_LETTER
 from adc.cleaning.rows import MARKER_TOKEN
 from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
-from adc.model.encoder import padded
-from adc.model.evidence import encoded, padded_evidence
-from adc.model.forward import logits, softmax
+from adc.model.encoder import UNKNOWN, Tokens
+from adc.model.forward import Forward, softmax
 from adc.settings import ScoreSettings
 
+# Texts whose words are looked up together: words come again, and what is kept of each takes 2 kB.
+TEXTS_AT_ONCE = 8192
 # One word can tell a dialect, a letter or two cannot.
 MIN_LETTERS = 3
-COLUMNS = ("dialect", "confidence", "region", "region_confidence", "plausible", "top_k", "note")
+TOP = pa.list_(pa.struct([("dialect", pa.string()), ("probability", pa.float64())]))
+# The columns of `predictions` that are told of a text.
+PREDICTION = pa.struct(
+    [
+        ("dialect", pa.string()),
+        ("confidence", pa.float64()),
+        ("region", pa.string()),
+        ("region_confidence", pa.float64()),
+        ("plausible", pa.list_(pa.string())),
+        ("top_k", TOP),
+        ("note", pa.string()),
+    ]
+)
+COLUMNS = tuple(field.name for field in PREDICTION)
 
 
 @dataclass(frozen=True)
@@ -56,70 +69,124 @@ class Predictor:
         """Texts as fetched, cleaned as those that the bundle was trained on."""
         return clean_array(texts, self.bundle.profile)
 
-    def probabilities(self, clean: Sequence[str]) -> np.ndarray:
+    def probabilities(self, clean: Sequence[str] | pa.Array) -> np.ndarray:
         """Calibrated, float (N, C). Equal texts are computed once, texts of like length together."""
-        distinct, places = np.unique(np.array(clean, dtype=object), return_inverse=True)
-        order = np.argsort([text.count(" ") for text in distinct], kind="stable")
+        coded = pa.array(clean, pa.string()).dictionary_encode()
+        distinct = coded.dictionary
+        order = np.argsort(pc.count_substring(distinct, " ").to_numpy(), kind="stable")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            sequences, evidence = encoded(distinct[rows].tolist(), self.bundle.encoder, self.bundle.evidence)
-            tokens = padded(sequences)
-            lengths = np.array([len(sequence) for sequence in sequences])
-            scores[rows] = logits(
-                self.bundle.weights,
-                self.bundle.network.cell,
-                tokens,
-                padded_evidence(evidence, lengths, tokens.shape[1]),
-            )
-        return softmax(scores, self.bundle.temperature)[places]
+        for start in range(0, len(order), TEXTS_AT_ONCE):
+            rows = order[start : start + TEXTS_AT_ONCE]
+            scores[rows] = self._logits(distinct.take(pa.array(rows)))
+        result: np.ndarray = softmax(scores, self.bundle.temperature)[coded.indices.to_numpy()]
+        return result
 
-    def predict(self, clean: Sequence[str]) -> pd.DataFrame:
-        """COLUMNS of `predictions`, a row a clean text. What has no Arabic to judge gets a note instead."""
+    def _logits(self, texts: pa.Array) -> np.ndarray:
+        """Float32 (N, C) of texts that differ, the shortest first."""
+        tokens, evidence = self.bundle.encoder.tokens(texts), self.bundle.evidence
+        table = self._inputs(tokens)  # (W, F)
+        if evidence is not None:
+            rows, places = evidence.pairs_of(tokens)
+            pairs, pair_of = np.unique(rows, return_inverse=True)
+            added = self._forward.of_pairs(evidence.pair_rows[pairs])
+        starts = np.cumsum(tokens.lengths) - tokens.lengths
+        result = np.empty((len(texts), len(self.bundle.labels)), np.float32)
+        for start in range(0, len(texts), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            lengths = tokens.lengths[batch]
+            steps = np.arange(lengths.max())[:, None]
+            # Behind a text's end any word will do.
+            flat = np.where(steps < lengths, starts[batch] + steps, starts[batch])  # (T, B)
+            inputs = table[tokens.which[flat]]  # (T, B, F)
+            if evidence is not None:
+                first, last = np.searchsorted(places, [starts[batch][0], starts[batch][-1] + lengths[-1]])
+                closing = places[first:last]
+                text = np.searchsorted(starts[batch], closing, side="right") - 1
+                inputs[closing - starts[batch][text], text] += added[pair_of[first:last]]
+            result[batch] = self._forward.logits(inputs, lengths)
+        return result
+
+    def _inputs(self, tokens: Tokens) -> np.ndarray:
+        """What each different word brings, float32 (W, F); that of known words is computed once and kept."""
+        evidence, (kept, there) = self.bundle.evidence, self._kept
+        fresh = np.flatnonzero(~there[tokens.ids])
+        told = tokens.only(fresh)
+        of_words = evidence.of_words(told) if evidence else np.zeros((len(fresh), 0), np.float32)
+        result: np.ndarray = kept[tokens.ids]
+        result[fresh] = self._forward.inputs(told.ids, of_words)
+        known = tokens.ids[fresh] != UNKNOWN
+        kept[tokens.ids[fresh][known]] = result[fresh[known]]
+        there[tokens.ids[fresh][known]] = True
+        return result
+
+    @cached_property
+    def _kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs of known words, (V, F), and whether they were computed yet, (V,)."""
+        size = self.bundle.encoder.size
+        # Memory that nothing was written to is not taken.
+        return np.empty((size, self._forward.width), np.float32), np.zeros(size, dtype=bool)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return Forward(self.bundle.weights, self.bundle.network.cell)
+
+    def predict(self, clean: Sequence[str] | pa.Array) -> pa.StructArray:
+        """PREDICTION, a row a clean text. What has no Arabic to judge gets a note instead."""
+        clean = pa.array(clean, pa.string())
         notes = judged_notes(clean)
-        judged = np.array([note is None for note in notes], dtype=bool)
-        rows: dict[str, list[object]] = {name: [None] * len(notes) for name in COLUMNS}
-        rows["note"] = list(notes)
-        if judged.any():
-            found = self._told(
-                self.probabilities([text for text, yes in zip(clean, judged, strict=True) if yes])
-            )
-            for place, row in zip(np.flatnonzero(judged), found, strict=True):
-                for name, value in zip(COLUMNS, row, strict=True):
-                    rows[name][place] = value
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        judged = pc.is_null(notes)
+        told = self._told(self.probabilities(clean.filter(judged)))
+        # A row that is not judged has nothing but its note.
+        place = pc.if_else(judged, pc.subtract(pc.cumulative_sum(judged.cast(pa.int64())), 1), None)
+        columns = {name: array.take(place) for name, array in told.items()}
+        columns["note"] = pc.coalesce(notes, columns["note"])
+        return pa.StructArray.from_arrays(
+            [columns[field.name] for field in PREDICTION], fields=list(PREDICTION)
+        )
 
-    def _told(self, probabilities: np.ndarray) -> list[tuple[object, ...]]:
-        labels, (regions, member) = self.bundle.labels, self._regions
+    def _told(self, probabilities: np.ndarray) -> dict[str, pa.Array]:
+        labels, (regions, member) = pa.array(self.bundle.labels, pa.string()), self._regions
+        count, classes = probabilities.shape
         region_mass = probabilities @ member  # (N, R)
+        region = region_mass.argmax(axis=1) if count else np.zeros(0, np.int64)
         order = np.argsort(-probabilities, axis=1, kind="stable")  # (N, C)
         ranked = np.take_along_axis(probabilities, order, axis=1)
         # The smallest set of dialects that holds the mass: all before it is reached, and the one reaching it.
-        sizes = np.minimum((np.cumsum(ranked, axis=1) < self.plausible_mass).sum(axis=1) + 1, len(labels))
-        told: list[tuple[object, ...]] = []
-        for row, (best, values) in enumerate(zip(order, ranked, strict=True)):
-            confidence = float(values[0])
-            region = int(region_mass[row].argmax())
-            low = confidence < self.abstain_below
-            told.append(
-                (
-                    None if low else labels[best[0]],
-                    confidence,
-                    regions[region],
-                    float(min(1.0, region_mass[row, region])),
-                    [labels[label] for label in best[: sizes[row]]],
-                    [
-                        {"dialect": labels[label], "probability": float(value)}
-                        for label, value in zip(best[: self.top_k], values, strict=False)
-                    ],
-                    "low_confidence" if low else None,
-                )
-            )
-        return told
+        sizes = np.minimum((np.cumsum(ranked, axis=1) < self.plausible_mass).sum(axis=1) + 1, classes)
+        confidence = ranked[:, 0].astype(np.float64)
+        low = confidence < self.abstain_below
+        top = min(self.top_k, classes)
+        listed = pa.StructArray.from_arrays(
+            [
+                labels.take(pa.array(order[:, :top].ravel())),
+                pa.array(ranked[:, :top].ravel().astype(np.float64)),
+            ],
+            fields=list(TOP.value_type),
+        )
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+        in_plausible = np.arange(classes) < sizes[:, None]
+        return {
+            "dialect": labels.take(pa.array(order[:, 0], mask=low)),
+            "confidence": pa.array(confidence),
+            "region": pa.array(regions, pa.string()).take(pa.array(region)),
+            "region_confidence": pa.array(
+                np.minimum(1.0, region_mass[np.arange(count), region].astype(np.float64))
+            ),
+            "plausible": pa.ListArray.from_arrays(offsets, labels.take(pa.array(order[in_plausible]))),
+            "top_k": pa.ListArray.from_arrays(np.arange(count + 1, dtype=np.int32) * top, listed, type=TOP),
+            "note": pa.array(np.where(low, "low_confidence", ""), mask=~low),
+        }
 
 
-def judged_notes(clean: Sequence[str]) -> list[str | None]:
-    """For each clean text why there is nothing to judge (`no_arabic`, `too_short`), or None."""
-    bare = pc.replace_substring_regex(pa.array(clean, pa.string()), MARKER_TOKEN, "")
-    letters = pc.count_substring_regex(bare, ARABIC_LETTER).to_pylist()
-    return ["no_arabic" if not n else "too_short" if n < MIN_LETTERS else None for n in letters]
+def judged_notes(clean: pa.Array) -> pa.Array:
+    """For each clean text why there is nothing to judge (`no_arabic`, `too_short`), or null."""
+    bare = pc.replace_substring_regex(clean, MARKER_TOKEN, "")
+    letters = pc.count_substring_regex(bare, ARABIC_LETTER)
+    short = pc.if_else(pc.equal(letters, 0), "no_arabic", "too_short")
+    return pc.if_else(pc.less(letters, MIN_LETTERS), short, pa.scalar(None, pa.string()))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.pandas.functions import arrow_udf
 
 from adc.model.bundle import Bundle
 from adc.model.predictor import COLUMNS, Predictor
@@ -26,17 +26,15 @@ def with_predictions(rows: DataFrame, bundle: Bundle, settings: ScoreSettings) -
     # Once to every worker, and kept there: tasks that follow find the model loaded.
     shared = rows.sparkSession.sparkContext.broadcast(Predictor.of(bundle, settings))
 
-    def predict(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
+    def predict(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
         model: Predictor = shared.value
         for text, clean in batches:
-            to_clean = clean.isna()
-            if to_clean.any():
-                fresh = model.clean(pa.array(text[to_clean].fillna(""), pa.string())).to_pylist()
-                clean = clean.mask(to_clean, pd.Series(fresh, index=clean.index[to_clean]))
-            yield model.predict(clean.tolist())
+            to_clean = pc.is_null(clean)
+            fresh = model.clean(pc.fill_null(text.filter(to_clean), ""))
+            yield model.predict(pc.replace_with_mask(clean, to_clean, fresh))
 
     # PySpark's own hints leave out iterators of structs.
-    udf = pandas_udf(predict, PREDICTION_DDL)  # type: ignore[call-overload]
+    udf = arrow_udf(predict, PREDICTION_DDL)  # type: ignore[call-overload]
     if "profile_hash" in rows.columns:
         clean = F.when(F.col("profile_hash") == bundle.profile.hash, F.col("clean"))
     else:

@@ -9,7 +9,7 @@ from adc.archives import archive_rows, read_archive
 from adc.errors import UsageError
 from adc.job import Job
 from adc.lake import latest_changes
-from adc.model.bundle import Bundle
+from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.store import open_bundle
 from adc.scoring.predict import with_predictions
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
@@ -61,13 +61,9 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
 
 
 def chosen_bundle(job: Job, given: str | None) -> Bundle:
-    """The bundle named on the command line, else score.bundle."""
+    """The bundle named on the command line, else that of score.bundle, else the one that comes with adc."""
     place = given or job.settings.score.bundle
-    if place is None:
-        raise UsageError(
-            "no bundle to score with: give --bundle DIR or score.bundle (the train job makes one)"
-        )
-    return open_bundle(job.lake.files, place)
+    return open_bundle(job.lake.files, place) if place else load_bundle(SHIPPED)
 
 
 def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
-from adc.model.encoder import RESERVED, Encoder
+from adc.model.encoder import RESERVED, Encoder, Tokens
 from adc.model.evidence import WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys
 from adc.model.forward import log_softmax
 from adc.training.calibration import fit_temperature
@@ -146,24 +146,21 @@ def stacked(corpus: Corpus, members: Sequence[np.ndarray]) -> np.ndarray:
 def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> EvidenceFit:
     """SVM and naive Bayes over words, pairs and n-grams in `min_count` texts or more, without a fold."""
     rows = corpus.fitted(fold)
-    words = [encoder.split(text) for text in corpus.texts]
-    ids = [encoder.ids_of(text) for text in words]
-    lengths = np.array([len(text) for text in ids], np.int64)
-    flat = np.concatenate(ids).astype(np.int64)
-    text_of = np.repeat(np.arange(len(ids)), lengths)
+    tokens = encoder.tokens(corpus.texts)
+    flat, texts = tokens.flat, len(corpus.texts)
+    text_of = np.repeat(np.arange(texts), tokens.lengths)
 
     known = flat >= RESERVED
-    word_counts = _counts(text_of[known], flat[known], (len(ids), encoder.size))
+    word_counts = _counts(text_of[known], flat[known], (texts, encoder.size))
     # np.unique gives the keys sorted, as the tables want them.
-    keys = pair_keys(flat, lengths)
+    keys = pair_keys(flat, tokens.lengths)
     pairs, columns = np.unique(keys[keys >= 0], return_inverse=True)
-    pair_counts = _counts(text_of[keys >= 0], columns, (len(ids), len(pairs)))
+    pair_counts = _counts(text_of[keys >= 0], columns, (texts, len(pairs)))
     # The n-grams of a word are counted once, however often it is written.
-    spellings, distinct = pd.factorize(np.array([word for text in words for word in text], dtype=object))
-    owners, keys = gram_keys([f" {word} " for word in distinct], *WORD_GRAMS)
+    owners, keys = gram_keys([f" {word} " for word in tokens.words], *WORD_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
-    gram_counts = _counts(text_of, spellings, (len(ids), len(distinct))) @ _counts(
-        owners, columns, (len(distinct), len(grams))
+    gram_counts = _counts(text_of, tokens.which, (texts, len(tokens.words))) @ _counts(
+        owners, columns, (len(tokens.words), len(grams))
     )
     pairs, pair_counts = _frequent(pairs, pair_counts, rows, min_count)
     grams, gram_counts = _frequent(grams, gram_counts, rows, min_count)
@@ -197,7 +194,8 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
 
     held_out = corpus.held_out(fold)
     scores = vectors[held_out] @ weights + _by_class(svm.intercept_, present, corpus.classes)
-    return EvidenceFit(evidence, spread(evidence, held_out[:SCALE_TEXTS], words, ids), scores)
+    scaled_on = encoder.tokens([corpus.texts[row] for row in held_out[:SCALE_TEXTS]])
+    return EvidenceFit(evidence, spread(evidence, scaled_on), scores)
 
 
 def with_spelling(evidence: Evidence, encoder: Encoder) -> Evidence:
@@ -207,14 +205,11 @@ def with_spelling(evidence: Evidence, encoder: Encoder) -> Evidence:
     return replace(evidence, words=Rows.of(words))
 
 
-def spread(
-    evidence: Evidence, rows: np.ndarray, words: Sequence[Sequence[str]], ids: Sequence[Sequence[int]]
-) -> np.ndarray:
-    """The standard deviation of each half of the evidence over the tokens of these rows: (2,)."""
-    if not len(rows):
+def spread(evidence: Evidence, tokens: Tokens) -> np.ndarray:
+    """The standard deviation of each half of the evidence over these tokens: (2,)."""
+    if not len(tokens.which):
         return np.ones(2, np.float32)
-    found = evidence.of_tokens([words[row] for row in rows], [ids[row] for row in rows])
-    halves = np.split(found, 2, axis=1)
+    halves = np.split(evidence.of_tokens(tokens), 2, axis=1)
     return np.array([half.std() + 1e-6 for half in halves], np.float32)
 
 

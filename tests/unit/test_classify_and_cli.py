@@ -100,8 +100,6 @@ def test_classify_follows_the_settings(monkeypatch, bundle_folder):
 
 
 def test_classify_says_what_it_lacks(tmp_path):
-    with pytest.raises(UsageError, match="no bundle to classify with: give one, or set ADC_SCORE__BUNDLE"):
-        adc.classify(TEXTS)
     with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
         adc.classify(TEXTS, tmp_path / "nope")
     with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
@@ -156,7 +154,6 @@ def test_classify_as_json_lines(bundle_folder, tiny_bundle, monkeypatch, capsys)
     ("arguments", "message"),
     [
         (["classify", "--bundle", "/nope", "كيفك"], "/nope is not a bundle: it has no manifest.json"),
-        (["classify", "كيفك"], "no bundle to classify with: give one, or set ADC_SCORE__BUNDLE"),
         (["clean", "--profile", "nope", "كيفك"], "clean.profile=nope: neither model nor light, nor a file"),
         (["sample-corpus", "/nope/corpus.csv"], "cannot write the sample corpus to /nope/corpus.csv"),
         (["lookup-server", "--corpus", "/nope.csv"], "/nope.csv cannot be read"),

@@ -18,14 +18,22 @@ ENCODER = Encoder(("كيف", "<user>", "😂", "ok"), max_tokens=4)
     ],
 )
 def test_words_become_their_rank_after_padding_and_the_unknown_word(text, ids):
-    assert ENCODER.encode(text) == ids
     assert ENCODER.encode_all([text, text]) == [ids, ids]
+    tokens = ENCODER.tokens([text, "ok", text])
+    assert tokens.lengths.tolist() == [len(ids), 1, len(ids)]
+    assert tokens.flat.tolist() == [*ids, 5, *ids]
+    assert len(set(tokens.words)) == len(tokens.words) == len(tokens.ids)
 
 
 def test_the_size_counts_padding_and_the_unknown_word():
     assert ENCODER.size == 6
     assert Encoder((), 1).size == 2
-    assert Encoder((), 1).encode("كيف حالك") == [UNKNOWN]
+    assert Encoder((), 1).encode_all(["كيف حالك"]) == [[UNKNOWN]]
+
+
+def test_no_texts_have_no_tokens():
+    assert ENCODER.encode_all([]) == []
+    assert ENCODER.tokens([]).flat.tolist() == []
 
 
 def test_sequences_are_padded_at_the_end():

@@ -6,7 +6,7 @@ import pytest
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import padded
 from adc.model.evidence import padded_evidence
-from adc.model.forward import log_softmax, logits, softmax
+from adc.model.forward import Forward, log_softmax, softmax
 from tests.conftest import weight_shapes
 
 # Keras' own, on every array it hands over.
@@ -57,6 +57,13 @@ def inputs(spec: NetworkSpec, sequences, width: int) -> tuple[np.ndarray, np.nda
     table = np.random.default_rng(4).normal(0, 1, (40, spec.evidence)).astype(np.float32)
     lengths = np.array([len(sequence) for sequence in sequences])
     return padded(sequences, width), padded_evidence(table[np.concatenate(sequences)], lengths, width)
+
+
+def logits(weights, cell: str, tokens: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """The forward pass on padded texts; what pads is a word like others, as it does not matter."""
+    forward = Forward(weights, cell)
+    inputs = forward.inputs(tokens.T.ravel(), evidence.transpose(1, 0, 2).reshape(tokens.size, -1))
+    return forward.logits(inputs.reshape(*tokens.T.shape, -1), (tokens != 0).sum(axis=1))
 
 
 @pytest.mark.parametrize("width", [12, 16], ids=["padded to the longest", "padded beyond it"])

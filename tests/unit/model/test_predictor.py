@@ -4,14 +4,14 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
-from adc.model.predictor import COLUMNS, Predictor, judged_notes
+from adc.model.predictor import COLUMNS, PREDICTION, Predictor, judged_notes
 
 TEXTS = [
     "عايز كده",
@@ -61,8 +61,9 @@ def certain(tiny_bundle):
     return predictor_of
 
 
-def rows(predicted: pd.DataFrame) -> list[dict[str, object]]:
-    return predicted.to_dict(orient="records")
+def rows(predicted: pa.StructArray) -> list[dict[str, object]]:
+    told: list[dict[str, object]] = predicted.to_pylist()
+    return told
 
 
 FIVE = {"EG": 0.4, "SA": 0.25, "KW": 0.2, "MA": 0.1, "LY": 0.05}
@@ -70,7 +71,6 @@ FIVE = {"EG": 0.4, "SA": 0.25, "KW": 0.2, "MA": 0.1, "LY": 0.05}
 
 def test_all_columns_of_a_prediction(certain):
     predicted = certain(FIVE, top_k=2, plausible_mass=0.8).predict(["كيف حالك"])
-    assert tuple(predicted.columns) == COLUMNS
     assert rows(predicted) == [
         {
             "dialect": "EG",
@@ -129,7 +129,7 @@ def test_only_the_first_tokens_are_read(predictor):
     ],
 )
 def test_what_cannot_be_judged_gets_a_note_and_nothing_else(predictor, text, note):
-    assert judged_notes([text]) == [note]
+    assert judged_notes(pa.array([text])).to_pylist() == [note]
     row = rows(predictor.predict([text]))[0]
     assert row["note"] == note
     given_values = [name for name in COLUMNS if name != "note" and row[name] is not None]
@@ -139,10 +139,13 @@ def test_what_cannot_be_judged_gets_a_note_and_nothing_else(predictor, text, not
 def test_notes_and_predictions_stand_where_their_texts_stood(predictor):
     texts = ["", *TEXTS, "ok", "لا"]
     predicted = predictor.predict(texts)
-    told = ["dialect", "region", "plausible", "note"]
-    assert rows(predicted[told]) == [rows(predictor.predict([text])[told])[0] for text in texts]
-    assert predicted["note"].tolist() == judged_notes(texts)
-    assert predicted["confidence"].isna().tolist() == predicted["note"].notna().tolist()
+    for text, row in zip(texts, rows(predicted), strict=True):
+        alone = rows(predictor.predict([text]))[0]
+        assert [row[name] for name in ("dialect", "region", "plausible", "note")] == [
+            alone[name] for name in ("dialect", "region", "plausible", "note")
+        ]
+        assert row["note"] == judged_notes(pa.array([text])).to_pylist()[0]
+        assert (row["confidence"] is None) == (row["note"] is not None)
 
 
 @pytest.mark.parametrize(
@@ -189,11 +192,21 @@ def test_labels_of_a_users_own_are_regions_of_their_own(certain):
 
 
 def test_no_texts_make_no_rows(predictor):
-    predicted = predictor.predict([])
-    assert (len(predicted), tuple(predicted.columns)) == (0, COLUMNS)
+    assert predictor.predict([]).type == PREDICTION
+    assert len(predictor.predict([])) == len(predictor.predict(["", "ok"])) - 2 == 0
     assert predictor.probabilities([]).shape == (0, 3)
 
 
 def test_a_predictor_travels_to_executors(predictor):
-    travelled = pickle.loads(pickle.dumps(predictor))
-    pd.testing.assert_frame_equal(travelled.predict(TEXTS), predictor.predict(TEXTS))
+    predictor.predict(TEXTS)
+    there = pickle.dumps(predictor)
+    # What was computed on the way stays at home.
+    assert len(there) < len(pickle.dumps(predictor.bundle)) + 1000
+    assert pickle.loads(there).predict(TEXTS) == predictor.predict(TEXTS)
+
+
+def test_a_words_inputs_are_kept_and_the_answers_stay_the_same(tiny_bundle):
+    fresh, used = Predictor(tiny_bundle), Predictor(tiny_bundle)
+    for text in TEXTS:
+        used.probabilities([text])
+    np.testing.assert_allclose(used.probabilities(TEXTS), fresh.probabilities(TEXTS), atol=1e-6)

@@ -1,0 +1,41 @@
+"""The bundle that comes with adc: small, clean, and of use."""
+
+import re
+
+import pytest
+
+import adc
+from adc.cli import main
+from adc.dialects import DIALECTS
+from adc.model.bundle import MANIFEST, SHIPPED, VOCABULARY, load_bundle
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ("عايز اروح دلوقتي مع صحابي", "EG"),
+        ("واش راك خويا لاباس عليك", {"DZ", "MA"}),
+        ("شلونج شخبارج", {"KW", "BH", "AE", "QA", "IQ"}),
+        ("زول كيفنك انت وين ياخ", "SD"),
+        ("برشا باهي يعيشك", "TN"),
+        ("هلق شو عم تعمل", {"SY", "LB"}),
+    ],
+)
+def test_words_that_everybody_knows_tell_a_dialect(text, dialect):
+    assert adc.classify([text])["dialect"][0] in ({dialect} if isinstance(dialect, str) else dialect)
+
+
+def test_it_is_under_20_mb_and_knows_all_dialects():
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 20e6
+    assert load_bundle(SHIPPED).labels == DIALECTS.codes
+
+
+def test_it_holds_no_handle_no_link_and_no_place_of_the_machine_that_made_it():
+    words = (SHIPPED / VOCABULARY).read_text(encoding="utf-8").split("\n")
+    assert not [word for word in words if re.search(r"@\w|https?|www\.|\d{4}", word)]
+    assert not re.search(r"file:|/home|/tmp|/work", (SHIPPED / MANIFEST).read_text(encoding="utf-8"))
+
+
+def test_without_a_bundle_the_command_uses_it(capsys):
+    assert main(["classify", "عايز اروح دلوقتي"]) == 0
+    assert capsys.readouterr().out.startswith("EG\tNile")
