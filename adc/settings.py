@@ -225,8 +225,18 @@ class ScoreSettings(Section):
     plausible_mass: Share = Field(
         0.9, description="Probability mass that the dialects in `plausible` hold together."
     )
+    shares: str = Field(
+        "",
+        description="What the table `shares` groups a corpus by: all, day, week, month or columns of "
+        "predictions, by commas; empty: no shares are counted.",
+    )
     top_k: Count = Field(3, description="Dialects listed in top_k.")
     batch_size: Count = Field(256, description="Texts a forward pass.")
+
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """The names in `shares`."""
+        return tuple(name.strip() for name in self.shares.split(",") if name.strip())
 
 
 class Settings(Section):

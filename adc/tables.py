@@ -107,6 +107,21 @@ METRICS = Table(
         "run_id": "STRING NOT NULL",
     },
 )
+SHARES = Table(
+    "shares",
+    key=("model", "grouping", "value", "dialect"),
+    columns={
+        "model": "STRING NOT NULL",
+        "grouping": "STRING NOT NULL",
+        "value": "STRING NOT NULL",
+        "dialect": "STRING NOT NULL",
+        "tweets": "BIGINT NOT NULL",
+        "guessed": "DOUBLE NOT NULL",
+        "share": "DOUBLE NOT NULL",
+        "low": "DOUBLE NOT NULL",
+        "high": "DOUBLE NOT NULL",
+    },
+)
 RUNS = Table(
     "runs",
     key=("run_id",),
@@ -123,4 +138,4 @@ RUNS = Table(
     },
     checks={"known_status": "status IN ('done', 'failed')"},
 )
-TABLES = (RAW_TWEETS, CLEAN_TWEETS, QUARANTINE, PREDICTIONS, METRICS, RUNS)
+TABLES = (RAW_TWEETS, CLEAN_TWEETS, QUARANTINE, PREDICTIONS, METRICS, SHARES, RUNS)

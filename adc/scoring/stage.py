@@ -12,6 +12,7 @@ from adc.lake import latest_changes
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.store import open_bundle
 from adc.scoring.predict import with_predictions
+from adc.scoring.shares import grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import Waves
 
@@ -24,6 +25,8 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     """
     lake = job.lake
     bundle = chosen_bundle(job, bundle_path)
+    for name in job.settings.score.groupings:
+        grouping(name, list(PREDICTIONS.columns))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
     waves = Waves(
@@ -58,6 +61,8 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     job.wrote(PREDICTIONS)
     lake.ensure(PREDICTIONS)
     lake.compact(PREDICTIONS)
+    if job.settings.score.groupings:
+        write_shares(job, bundle)
 
 
 def chosen_bundle(job: Job, given: str | None) -> Bundle:

@@ -10,7 +10,7 @@ from adc.model.predictor import COLUMNS
 from adc.scoring.predict import with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
-from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES
 from tests.spark.contents import clean_rows, contents
 
 pytestmark = pytest.mark.spark
@@ -142,3 +142,35 @@ def test_what_cannot_be_scored_is_refused_and_a_dry_run_touches_nothing(
     score(job("score", dry_run=True, score__bundle=bundle_path), str(tmp_path / "a.csv"))
     assert "1 rows of" in capsys.readouterr().out
     assert not lake.files.exists(lake_root)
+
+
+def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bundle, tmp_path):
+    confusion = [[8, 1, 1], [2, 6, 2], [0, 3, 7]]
+    bundle = replace(tiny_bundle, metrics={"val": tiny_bundle.metrics["val"] | {"confusion": confusion}})
+    bundle.save(tmp_path / "told")
+    archive = tmp_path / "a.csv"
+    archive.write_text(
+        "id,text,date\n1,عايز كده,2024-03-05\n2,واش بزاف,2024-03-06\n3,ابغى الحين,\n4,hello,\n"
+    )
+    run(str(archive), str(tmp_path / "told"), score__shares="all, week")
+    columns = ("grouping", "value", "dialect", "tweets", "guessed", "share", "low", "high")
+    shares = contents(lake, SHARES, *columns)
+    # Each group holds every dialect; what has a note is in none.
+    assert [row[:2] for row in shares[::3]] == [("all", ""), ("week", "2024-03-04"), ("week", "unknown")]
+    assert [row[3] for row in shares[::3]] == [3, 2, 1]
+    for start in range(0, 9, 3):
+        group = shares[start : start + 3]
+        assert sum(row[4] for row in group) == pytest.approx(1)
+        assert sum(row[5] for row in group) == pytest.approx(1)
+        assert all(row[6] <= row[5] <= row[7] for row in group)
+    assert run(str(archive), str(tmp_path / "told"), score__shares="all,week")["skipped"] == 4
+    assert contents(lake, SHARES, *columns) == shares
+    with pytest.raises(UsageError, match=r"score\.shares: hour is neither"):
+        run(str(archive), str(tmp_path / "told"), score__shares="hour")
+
+
+def test_without_a_validation_split_there_are_no_shares(run, lake, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("عايز كده\n")
+    run(str(tmp_path / "a.txt"), score__shares="all")
+    assert "no shares: tiny@" in capsys.readouterr().out
+    assert not lake.exists(SHARES)

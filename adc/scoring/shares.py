@@ -1,0 +1,124 @@
+"""The share of each dialect in a corpus, corrected for what the classifier confuses, with intervals.
+
+Counting first guesses is biased towards what a model likes to say. How often each dialect is taken for each
+other is known from the validation split; the shares under which the counted guesses are likeliest follow by
+expectation maximisation (Saerens et al. 2002, here of hard guesses). That holds where a dialect's tweets in
+the corpus are like its tweets in the validation split, however many there are of each.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from adc.errors import UsageError
+from adc.job import Job
+from adc.lake import as_rows
+from adc.model.bundle import Bundle
+from adc.tables import PREDICTIONS, SHARES
+
+DRAWS = 200
+STEPS = 300
+# What `score.shares` may name besides columns: the length of a time in `created_at`.
+TIMES = ("day", "week", "month")
+ALL = "all"
+
+
+def corrected_shares(counts: np.ndarray, confusion: np.ndarray) -> np.ndarray:
+    """Shares (…, C) from counts of first guesses (…, C) and P(guess | dialect), (…, C, C), rows of sum 1."""
+    total = counts.sum(axis=-1, keepdims=True)
+    guessed = counts / np.maximum(total, 1)
+    shares = np.full(np.broadcast_shapes(counts.shape, confusion.shape[:-1]), 1 / counts.shape[-1])
+    for _ in range(STEPS):
+        expected = np.einsum("...i,...ij->...j", shares, confusion)
+        ratio = guessed / np.maximum(expected, 1e-12)
+        shares = shares * np.einsum("...ij,...j->...i", confusion, ratio)
+    return shares
+
+
+def share_intervals(
+    counts: np.ndarray, validation: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shares, and the ends of their 95 % intervals, each (C,), from counts of first guesses (C,).
+
+    validation: rows of the validation split by dialect and first guess, (C, C). The intervals are of a
+    bootstrap over both the corpus and the validation split.
+    """
+    draw = np.random.default_rng(seed)
+    # Half a row more in every cell: what was never seen is not impossible.
+    seen = validation + 0.5 / validation.shape[1]
+    shares = corrected_shares(counts, seen / seen.sum(axis=1, keepdims=True))
+    total = int(counts.sum())
+    drawn = draw.multinomial(total, counts / max(total, 1), size=DRAWS)
+    confusion = np.stack([draw.dirichlet(row, size=DRAWS) for row in seen], axis=1)  # (DRAWS, C, C)
+    low, high = np.percentile(corrected_shares(drawn, confusion), [2.5, 97.5], axis=0)
+    # The estimate is always within its own interval, also where a bootstrap at the border is not around it.
+    return shares, np.minimum(low, shares), np.maximum(high, shares)
+
+
+def grouping(name: str, columns: list[str]) -> Column:
+    """What a name in `score.shares` groups by, as a string; raises UsageError for what is no column."""
+    if name == ALL:
+        return F.lit("")
+    if name in TIMES:
+        return F.date_format(F.date_trunc(name, "created_at"), "yyyy-MM-dd")
+    if name in columns:
+        return F.col(name).cast("string")
+    known = ", ".join(columns)
+    raise UsageError(
+        f"score.shares: {name} is neither {', '.join((ALL, *TIMES))} nor a column of predictions ({known})"
+    )
+
+
+def guesses(predictions: DataFrame, name: str) -> DataFrame:
+    """value, dialect, n: judged rows by group and first guess, also where the model abstained."""
+    judged = predictions.where("size(top_k) > 0")
+    value = F.coalesce(grouping(name, predictions.columns), F.lit("unknown"))
+    return judged.groupBy(value.alias("value"), F.col("top_k")[0]["dialect"].alias("dialect")).agg(
+        F.count("*").alias("n")
+    )
+
+
+def write_shares(job: Job, bundle: Bundle) -> None:
+    """Counts all that this model has scored, group by group as score.shares says, into `shares`."""
+    validation = np.array(bundle.metrics.get("val", {}).get("confusion", ()), float)
+    if not len(validation):
+        job.say(f"no shares: {bundle.model} had no validation split, so what it confuses is not known")
+        return
+    scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
+    rows: list[dict[str, Any]] = []
+    for name in job.settings.score.groupings:
+        for value, part in guesses(scored, name).toPandas().groupby("value", sort=True):
+            by_dialect = part.set_index("dialect")["n"].reindex(list(bundle.labels), fill_value=0)
+            group = share_rows(bundle.labels, by_dialect.to_numpy(float), validation, job.settings.seed)
+            rows += [{"model": bundle.model, "grouping": name, "value": str(value)} | row for row in group]
+            if name == ALL:
+                job.say(told(group))
+    if rows:
+        job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
+        job.wrote(SHARES)
+
+
+def share_rows(
+    labels: Sequence[str], counts: np.ndarray, validation: np.ndarray, seed: int
+) -> list[dict[str, Any]]:
+    """A row a dialect of what `shares` says of one group."""
+    total = int(counts.sum())
+    columns = zip(labels, counts / total, *share_intervals(counts, validation, seed), strict=True)
+    return [
+        {"dialect": dialect, "tweets": total}
+        | {"guessed": float(guessed), "share": float(share), "low": float(low), "high": float(high)}
+        for dialect, guessed, share, low, high in columns
+    ]
+
+
+def told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The largest shares of a group in a line."""
+    largest = sorted(rows, key=lambda row: -row["share"])[:3]
+    parts = [
+        f"{row['dialect']} {100 * row['share']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+        for row in largest
+    ]
+    return f"dialects of {rows[0]['tweets']:,} tweets: {', '.join(parts)}, …"

@@ -1,0 +1,43 @@
+"""Shares of dialects in a corpus, from guesses that are often wrong."""
+
+import numpy as np
+import pytest
+
+from adc.errors import UsageError
+from adc.scoring.shares import corrected_shares, grouping, share_intervals
+
+# Of three dialects, the second is taken for the first as often as it is known.
+CONFUSION = np.array([[0.9, 0.05, 0.05], [0.5, 0.5, 0.0], [0.1, 0.1, 0.8]])
+TRUE = np.array([0.2, 0.5, 0.3])
+
+
+def test_what_is_confused_is_given_back():
+    counts = 1e6 * TRUE @ CONFUSION
+    assert counts[0] > counts[1]
+    np.testing.assert_allclose(corrected_shares(counts, CONFUSION), TRUE, atol=0.005)
+
+
+def test_shares_sum_to_one_also_of_nothing_and_of_many_groups_at_once():
+    counts = np.array([[5, 0, 0], [0, 3, 9]])
+    np.testing.assert_allclose(corrected_shares(counts, CONFUSION).sum(axis=1), 1)
+    shares, low, high = share_intervals(np.array([1, 0, 0]), 100 * CONFUSION)
+    assert shares.sum() == pytest.approx(1)
+    assert (low <= shares).all() and (shares <= high).all()
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth():
+    draw = np.random.default_rng(0)
+    inside = []
+    for seed in range(40):
+        validation = np.stack([draw.multinomial(300, row) for row in CONFUSION])
+        counts = draw.multinomial(2000, TRUE @ CONFUSION)
+        _, low, high = share_intervals(counts, validation, seed)
+        inside.append((low <= TRUE) & (high >= TRUE))
+    assert np.mean(inside) > 0.88
+
+
+def test_what_is_no_column_is_refused():
+    with pytest.raises(
+        UsageError, match=r"score\.shares: hour is neither all, day, week, month nor a column"
+    ):
+        grouping("hour", ["source"])
