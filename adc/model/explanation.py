@@ -1,0 +1,55 @@
+"""What a model saw in a text, word by word."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adc.model.evidence import Evidence
+from adc.model.predictor import Predictor
+
+# Evidence below this, in the units of `Evidence`, speaks for nobody.
+LEAST_EVIDENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Word:
+    """One token of a clean text.
+
+    effect: the answer's log-probability with the word less that without it, so what it adds; None for what
+    the model did not read, beyond its longest text. speaks_for: the dialects that the linear evidence of the
+    word favours most, strongest first, with the strength; none from a model that reads no evidence.
+    """
+
+    text: str
+    effect: float | None
+    speaks_for: tuple[tuple[str, float], ...] = ()
+
+
+def explain(predictor: Predictor, clean: str, answer: str, most: int = 3) -> tuple[Word, ...]:
+    """Each word's part in `answer`, which is one of the bundle's labels, for a clean text.
+
+    A word is judged by leaving it out (occlusion, Zeiler and Fergus 2014), which works for any network:
+    it sees also what the word does to its neighbours.
+    """
+    bundle = predictor.bundle
+    words = bundle.encoder.split(clean)
+    without = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+    probabilities = predictor.probabilities([" ".join(words), *without])
+    logs = np.log(np.maximum(probabilities[:, bundle.labels.index(answer)], 1e-12))
+    favoured = _favoured(bundle.evidence, words, bundle.encoder.ids_of(words)) if bundle.evidence else None
+    read = []
+    for place, word in enumerate(words):
+        speaks: list[tuple[str, float]] = []
+        if favoured is not None:
+            best = np.argsort(-favoured[place], kind="stable")[:most]
+            speaks = [(bundle.labels[label], float(favoured[place, label])) for label in best]
+        loud = tuple(each for each in speaks if each[1] >= LEAST_EVIDENCE)
+        read.append(Word(word, float(logs[0] - logs[place + 1]), loud))
+    return (*read, *(Word(word, None) for word in clean.split(" ")[len(words) :]))
+
+
+def _favoured(evidence: Evidence, words: list[str], ids: list[int]) -> np.ndarray:
+    """Evidence for each class over the mean of all, both kinds of linear model added: (T, C)."""
+    both = evidence.of_tokens([words], [ids]).reshape(len(words), 2, -1).sum(axis=1)
+    result: np.ndarray = both - both.mean(axis=1, keepdims=True)
+    return result
