@@ -1,7 +1,8 @@
 """Is one model better than another, or lucky? Both on the same rows, from counts of their joint answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,20 @@ class Difference:
     only_first: int
     only_second: int
     p_value: float
+
+    def turned(self) -> Self:
+        """The same, told from the other side."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            accuracy=-self.accuracy,
+            accuracy_interval=(-self.accuracy_interval[1], -self.accuracy_interval[0]),
+            macro_f1=-self.macro_f1,
+            macro_f1_interval=(-self.macro_f1_interval[1], -self.macro_f1_interval[0]),
+            only_first=self.only_second,
+            only_second=self.only_first,
+        )
 
 
 def compare(

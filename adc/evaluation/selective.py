@@ -31,8 +31,8 @@ class RiskCoverage:
     aurc: the mean error over all coverages that there are; less is better. None without any answer.
     """
 
-    points: tuple[Kept, ...]
-    aurc: float | None
+    points: tuple[Kept, ...] = ()
+    aurc: float | None = None
 
     def at(self, coverage: float) -> Kept | None:
         """The fewest answers that cover this share of the rows; None where so many have none."""
@@ -74,11 +74,16 @@ class Plausible:
     by_label: Mapping[str, float]
 
 
+def confidence_bins(steps: pd.DataFrame) -> pd.DataFrame:
+    """Rows by `step` of confidence as the wider bins of a reliability diagram, by `bin`."""
+    return steps.assign(bin=steps["step"] // (CONFIDENCE_STEPS // CONFIDENCE_BINS))
+
+
 def risk_coverage(steps: pd.DataFrame, rows: int) -> RiskCoverage:
     """From the answered rows' `step` of confidence (in 600ths), `n` and `correct`, of `rows` in all."""
     counts = steps.groupby("step")[["n", "correct"]].sum().sort_index(ascending=False)
     if counts.empty:
-        return RiskCoverage((), None)
+        return RiskCoverage()
     covered, right = counts["n"].cumsum(), counts["correct"].cumsum()
     error = 1 - right / covered
     return RiskCoverage(
