@@ -1,4 +1,4 @@
-"""The report in headless Chromium: it fits phone and desktop, takes both colour schemes, prints, draws Arabic.
+"""The report in headless Chromium: it fits phone and desktop, in both colour schemes, and prints.
 
 Skipped where there is no Chromium (Debian's package `chromium`).
 """
