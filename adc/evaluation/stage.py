@@ -150,13 +150,21 @@ def _evaluated(job: Job, predictor: Predictor, rows: DataFrame, taxonomy: Taxono
         risk=risk_coverage(steps, int(pairs["n"].sum())),
         lengths=by_length(counts.lengths(rows)),
         plausible=plausible(counts.plausible_sizes(rows)),
-        card={
-            "network": bundle.network.describe(),
-            "parameters": f"{sum(array.size for array in bundle.weights.values()):,}",
-            "trained on": f"{bundle.metrics.get('train', {}).get('rows', 0):,} tweets",
-            "cleaning profile": bundle.profile.name,
-        },
+        card=_card(bundle),
     )
+
+
+def _card(bundle: Bundle) -> dict[str, str]:
+    parameters = sum(array.size for array in bundle.weights.values())
+    tables = bundle.evidence
+    evidence = len(tables.words) + len(tables.pairs) + len(tables.grams) if tables else 0
+    return {
+        "network": bundle.network.describe(),
+        "parameters": f"{parameters:,}",
+        "evidence": f"of {evidence:,} words, pairs and n-grams" if evidence else "none",
+        "trained on": f"{bundle.metrics.get('train', {}).get('rows', 0):,} tweets",
+        "cleaning profile": bundle.profile.name,
+    }
 
 
 def _differences(job: Job, judged: dict[str, DataFrame], taxonomy: Taxonomy) -> list[Difference]:

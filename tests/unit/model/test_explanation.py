@@ -7,7 +7,7 @@ import pytest
 
 from adc.model.bundle import Bundle
 from adc.model.encoder import Encoder
-from adc.model.explanation import LEAST_EVIDENCE, explain
+from adc.model.explanation import explain
 from adc.model.predictor import Predictor
 
 
@@ -27,12 +27,12 @@ def test_a_word_is_worth_what_leaving_it_out_costs(tiny_bundle: Bundle) -> None:
 
 def test_a_word_speaks_for_the_dialects_of_its_evidence(tiny_bundle: Bundle) -> None:
     assert tiny_bundle.evidence
-    word = explain(Predictor(tiny_bundle), "بزاف", "EG")[0]
+    word = explain(Predictor(tiny_bundle), "بزاف", "EG", least=0.5)[0]
 
     ids = [tiny_bundle.encoder.encode("بزاف")]
     svm, bayes = tiny_bundle.evidence.of_tokens([["بزاف"]], ids)[0].reshape(2, -1)
     over_mean = dict(zip(tiny_bundle.labels, svm + bayes - (svm + bayes).mean(), strict=True))
-    expected = sorted((item for item in over_mean.items() if item[1] >= LEAST_EVIDENCE), key=lambda i: -i[1])
+    expected = sorted((item for item in over_mean.items() if item[1] >= 0.5), key=lambda i: -i[1])
     assert expected
     assert [label for label, _ in word.speaks_for] == [label for label, _ in expected]
     assert [strength for _, strength in word.speaks_for] == pytest.approx([value for _, value in expected])
