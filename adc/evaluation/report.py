@@ -1,6 +1,7 @@
 """The evaluation report: one self-contained HTML page, the same bytes for the same figures."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from adc.model.explanation import Word
 
 # Models are told apart by so many colours; the style holds them.
 COLOURS = 6
-# An effect of a word, in natural logarithms, that fills its shade whatever the other words do.
+# An effect of a word, in log-odds, that fills its shade whatever the other words do.
 FULL_EFFECT = 0.7
 
 
@@ -285,6 +286,7 @@ def _page() -> Template:
         "duration": _duration,
         "moment": _moment,
         "by_label": _by_label,
+        "has_latin": re.compile("[A-Za-z]").search,
     }
     environment.globals |= {
         "heatmap": heatmap,

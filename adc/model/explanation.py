@@ -15,8 +15,8 @@ LEAST_EVIDENCE = 4.0
 class Word:
     """One token of a clean text.
 
-    effect: the answer's log-probability with the word less that without it, so what it adds; None for what
-    the model did not read, beyond its longest text. speaks_for: the dialects that the linear evidence of the
+    effect: the answer's log-odds with the word less those without it, so what it adds; None for what the
+    model did not read, beyond its longest text. speaks_for: the dialects that the linear evidence of the
     word favours most, strongest first, with the strength; none from a model that reads no evidence.
     """
 
@@ -39,7 +39,9 @@ def explain(
     words = bundle.encoder.split(clean)
     without = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
     probabilities = predictor.probabilities([" ".join(words), *without])
-    logs = np.log(np.maximum(probabilities[:, bundle.labels.index(answer)], 1e-12))
+    # Odds, not probabilities: near 1 these hardly move, whatever is left out.
+    share = probabilities[:, bundle.labels.index(answer)].astype(np.float64).clip(1e-7, 1 - 1e-7)
+    odds = np.log(share / (1 - share))
     favoured = _favoured(bundle.evidence, words, bundle.encoder.ids_of(words)) if bundle.evidence else None
     read = []
     for place, word in enumerate(words):
@@ -48,7 +50,7 @@ def explain(
             best = np.argsort(-favoured[place], kind="stable")[:most]
             speaks = [(bundle.labels[label], float(favoured[place, label])) for label in best]
         loud = tuple(each for each in speaks if each[1] >= least)
-        read.append(Word(word, float(logs[0] - logs[place + 1]), loud))
+        read.append(Word(word, float(odds[0] - odds[place + 1]), loud))
     return (*read, *(Word(word, None) for word in clean.split(" ")[len(words) :]))
 
 

@@ -21,7 +21,7 @@ def test_a_word_is_worth_what_leaving_it_out_costs(tiny_bundle: Bundle) -> None:
     ]
     assert [word.text for word in read] == ["عايز", "واش", "بزاف"]
     assert [word.effect for word in read] == pytest.approx(
-        [float(np.log(whole / p)) for p in without], rel=1e-3
+        [float(np.log(whole / (1 - whole) / p * (1 - p))) for p in without], rel=1e-3
     )
 
 
