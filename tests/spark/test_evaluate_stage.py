@@ -75,13 +75,20 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     other = {"id": "1", "source": "test", "dialect": "SA", "model": tiny_bundle.model, "scored_at": NOON}
     lake.append(PREDICTIONS, as_rows(lake.spark, PREDICTIONS, [other]))
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
-    lines = ["id,tweet,country", "1,عايز كده @someone,EG", "2,بلا تصنيف,", "3,واش بزاف,MA"]
-    guesses = Predictor(tiny_bundle).predict(["عايز كده <user>", "واش بزاف"])["dialect"].tolist()
+    lines = ["id,tweet,country", "1,عايز كده @someone,EG", "2,بلا تصنيف,", "3,واش بزاف دابا @a واش,MA"]
+    guesses = (
+        Predictor(tiny_bundle).predict(["عايز كده <user>", "واش بزاف دابا <user> واش"])["dialect"].tolist()
+    )
     for rows, right in ((1, guesses[0] == "EG"), (2, (guesses[0] == "EG") + (guesses[1] == "MA"))):
         archive.write_text("\n".join(lines[: 2 * rows]), encoding="utf-8")
         evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
         told = figures(report, tiny_bundle)["dialect"]
         assert (told["rows"], told["accuracy"]) == (rows, pytest.approx(right / rows))
+    # Handles are no words: two Arabic ones in the first text, four in the other.
+    lengths = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))[tiny_bundle.model][
+        "lengths"
+    ]
+    assert [(each["low"], each["high"], each["n"]) for each in lengths] == [(1, 3, 1), (4, 5, 1)]
 
 
 def test_two_models_are_compared_on_the_same_rows(
