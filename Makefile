@@ -11,6 +11,16 @@ setup: ## the environment in .venv: packages, Horovod, Delta's jars
 demo: setup ## the whole pipeline on a sample corpus, to a report
 	@source .venv/bin/activate && deploy/demo.sh
 
+# On the same split as the main model; OPTIONS="--set train.epochs=8" goes to each. What is there is not trained again.
+BASELINES := linear classic-lstm classic-gru
+baselines: setup ## train the presets linear, classic-lstm, classic-gru in ADC_LAKE__ROOT, to be evaluated beside a model
+	@source .venv/bin/activate && for preset in $(BASELINES); do \
+	  spark-submit jobs/train.py --set train.preset=$$preset --set train.name=$$preset $(OPTIONS) || exit; \
+	done; \
+	models=$${ADC_LAKE__ROOT:-lake}/models; \
+	echo; echo "Beside a model of yours:"; \
+	echo "  spark-submit jobs/evaluate.py --bundle $$models/adc $(BASELINES:%=--bundle $$models/%)"
+
 test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (under 20 minutes)
 	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -m "not slow"
 
@@ -23,4 +33,4 @@ lock: setup ## renew deploy/constraints.txt from pyproject.toml, keeping the pin
 clean: ## remove what the demo made
 	rm -rf demo spark-warehouse
 
-.PHONY: help setup demo test test-slow lock clean
+.PHONY: help setup demo baselines test test-slow lock clean

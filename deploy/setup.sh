@@ -61,7 +61,7 @@ say "3/5 Horovod $(pinned horovod) (2 to 5 minutes the first time, then cached)"
 wheels=$(deploy/horovod.sh $venv/bin/python "$pins")
 
 say "4/5 all other packages, and adc itself"
-pip install -q -c "$pins" --find-links "$wheels" -e '.[spark,train,evaluate,dev]'
+pip install -q -c "$pins" --find-links "$wheels" -e '.[spark,train,evaluate,notebooks,dev]'
 
 say "5/5 Delta $(pinned delta-spark) jars and Spark's defaults"
 spark=$($venv/bin/python -c 'import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent)')

@@ -82,61 +82,71 @@ class Tick:
 
 @dataclass(frozen=True)
 class Point:
-    """A figure after an epoch, and where it is."""
+    """A pair of figures, and where it is."""
 
     x: float
     y: float
-    epoch: float
+    at: float
     value: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over the epochs."""
+    """One figure over another."""
 
     name: str
     points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
-class Curves:
-    """Lines over the epochs, and their axes."""
+class Plot:
+    """Lines, and their axes."""
 
     lines: tuple[Line, ...]
-    epochs: tuple[Tick, ...]
+    across: tuple[Tick, ...]
     values: tuple[Tick, ...]
 
 
 def curves(
     history: Sequence[Mapping[str, float]], endings: tuple[str, ...], width: float, height: float
-) -> Curves | None:
+) -> Plot | None:
     """Lay out the figures of a training history whose names end so; None where it holds none.
 
     Rows are in order of `epoch`; a row may lack a figure, and one that is not finite is left out.
     """
     names = dict.fromkeys(name for row in history for name in row if name.endswith(endings))
-    seen = {
+    series = {
         name: [(row["epoch"], row[name]) for row in history if math.isfinite(row.get(name, math.nan))]
         for name in names
     }
-    seen = {name: points for name, points in seen.items() if points}
+    epochs = sorted({epoch for points in series.values() for epoch, _ in points})
+    return plot(series, epochs[:: -(-len(epochs) // 8) or 1], width, height)
+
+
+def plot(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    across: Sequence[float],
+    width: float,
+    height: float,
+) -> Plot | None:
+    """Lay out lines of (at, value) over axes that hold them all and the ticks `across`; None without any."""
+    seen = {name: points for name, points in series.items() if points}
     if not seen:
         return None
+    places = [*across, *(at for points in seen.values() for at, _ in points)]
     every = [value for points in seen.values() for _, value in points]
     scale = _nice(min(every), max(every), 4)
-    epochs = sorted({epoch for points in seen.values() for epoch, _ in points})
-    first, last = epochs[0], epochs[-1]
+    first, last = min(places), max(places)
 
-    def x(epoch: float) -> float:
-        return width * (epoch - first) / (last - first) if last > first else width / 2
+    def x(at: float) -> float:
+        return width * (at - first) / (last - first) if last > first else width / 2
 
     def y(value: float) -> float:
         return height * (scale[-1] - value) / (scale[-1] - scale[0])
 
-    step = -(-len(epochs) // 8)
-    return Curves(
+    return Plot(
         tuple(Line(name, tuple(Point(x(e), y(v), e, v) for e, v in points)) for name, points in seen.items()),
-        tuple(Tick(epoch, x(epoch)) for epoch in epochs[::step]),
+        tuple(Tick(at, x(at)) for at in across),
         tuple(Tick(value, y(value)) for value in scale),
     )
 

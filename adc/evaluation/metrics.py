@@ -5,6 +5,7 @@ Spark counts how often each label met each prediction; everything here starts fr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def score(pairs: pd.DataFrame, labels: Sequence[str], *, seed: int = 0) -> Score
     rows = int(pairs["n"].sum())
     if rows == 0:
         raise UsageError("no row carries a label: there is nothing to score")
-    truth, predicted = _positions(pairs, labels)
+    truth, predicted = positions(pairs, labels)
     known, every = np.arange(len(labels)), np.arange(len(labels) + 1)
     confusion: NDArray[np.int64] = confusion_matrix(truth, predicted, labels=every, sample_weight=pairs["n"])
     precision, recall, f1, support = precision_recall_fscore_support(
@@ -97,11 +98,11 @@ def score(pairs: pd.DataFrame, labels: Sequence[str], *, seed: int = 0) -> Score
     return Score(
         rows=rows,
         accuracy=float(accuracy_score(truth, predicted, sample_weight=pairs["n"])),
-        accuracy_interval=_interval(draws.diagonal(axis1=1, axis2=2).sum(axis=1) / rows),
+        accuracy_interval=interval(draws.diagonal(axis1=1, axis2=2).sum(axis=1) / rows),
         macro_f1=float(f1[support > 0].mean()),
-        macro_f1_interval=_interval(_mean_f1(draws, weighted=False)),
+        macro_f1_interval=interval(_f1(draws, weighted=False)),
         weighted_f1=float(np.average(f1, weights=support)),
-        weighted_f1_interval=_interval(_mean_f1(draws, weighted=True)),
+        weighted_f1_interval=interval(_f1(draws, weighted=True)),
         labels=tuple(
             LabelScore(label, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, label in enumerate(labels)
@@ -147,7 +148,7 @@ def reliability(bins: pd.DataFrame) -> Reliability:
     )
 
 
-def _positions(pairs: pd.DataFrame, labels: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def positions(pairs: pd.DataFrame, labels: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each pair's label and prediction as positions in `labels`; no answer stands after the last."""
     index = pd.Index(labels)
     truth = index.get_indexer(pd.Index(pairs["label"]))
@@ -177,15 +178,23 @@ def _bootstrap(confusion: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return draws.reshape(BOOTSTRAP_DRAWS, *confusion.shape)
 
 
-def _mean_f1(draws: NDArray[np.int64], *, weighted: bool) -> NDArray[np.float64]:
+def _f1(draws: NDArray[np.int64], *, weighted: bool) -> NDArray[np.float64]:
     """Weighted or macro F1 of each matrix (draws, L, L+1) → (draws,): scikit-learn takes one at a time."""
     support, predicted = draws.sum(axis=2), draws[:, :, :-1].sum(axis=1)
-    f1 = 2 * draws.diagonal(axis1=1, axis2=2) / np.maximum(support + predicted, 1)
-    weights = support if weighted else support > 0
+    right = draws.diagonal(axis1=1, axis2=2)
+    return mean_f1(right, support, predicted, support if weighted else support > 0)
+
+
+def mean_f1(
+    right: NDArray[Any], support: NDArray[Any], predicted: NDArray[Any], weights: NDArray[Any]
+) -> NDArray[np.float64]:
+    """F1 by label, from counts of rows (draws, L), averaged by `weights`, (draws, L) → (draws,)."""
+    f1 = 2 * right / np.maximum(support + predicted, 1)
     means: NDArray[np.float64] = (f1 * weights).sum(axis=1) / weights.sum(axis=1)
     return means
 
 
-def _interval(values: NDArray[np.float64]) -> Interval:
+def interval(values: NDArray[np.float64]) -> Interval:
+    """The 95 % percentile interval of bootstrapped values."""
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)

@@ -1,6 +1,7 @@
 """The evaluation report: one self-contained HTML page, the same bytes for the same figures."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,19 +12,50 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from adc.dialects import Taxonomy
-from adc.evaluation.charts import curves, heatmap
+from adc.evaluation.charts import curves, heatmap, plot
 from adc.evaluation.metrics import LabelScore, Reliability, Score
+from adc.evaluation.paired import Difference, holm
+from adc.evaluation.selective import LengthScore, Plausible, RiskCoverage
+from adc.model.explanation import Word
+
+# Models are told apart by so many colours; the style holds them.
+COLOURS = 6
+# An effect of a word, in log-odds, that fills its shade whatever the other words do.
+FULL_EFFECT = 0.7
 
 
 @dataclass(frozen=True)
 class Example:
-    """One scored tweet: its id, cleaned text, given label, predicted label and confidence (0 to 1)."""
+    """One scored tweet: its id, cleaned text, given label, predicted label and confidence (0 to 1).
+
+    words: the text as the model read it, if that was looked into.
+    """
 
     id: str
     text: str
     label: str
     predicted: str
     confidence: float
+    words: Sequence[Word] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one model made of a text: its best guess and confidence, None where it had nothing to judge."""
+
+    model: str
+    predicted: str | None
+    confidence: float | None
+    words: Sequence[Word]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A text drawn by lot, its label, and what each model made of it."""
+
+    id: str
+    label: str
+    readings: Sequence[Reading]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +75,18 @@ class ModelReport:
     errors: Sequence[Example] = ()
     history: Sequence[Mapping[str, float]] = ()
     card: Mapping[str, str] = field(default_factory=dict)
+    risk: RiskCoverage = field(default_factory=RiskCoverage)
+    lengths: Sequence[LengthScore] = ()
+    plausible: Plausible | None = None
 
 
 @dataclass(frozen=True)
 class StageRun:
-    """One run of a stage of the pipeline, as in the table `runs`.
+    """The newest finished run of a stage of the pipeline, as in the table `runs`, and the others in short.
 
     counts: rows by outcome, in the order to be shown. A name with a dot, `quarantined.too_short`, is a
-    part of the count before the dot.
+    part of the count before the dot. runs, all_seconds: of all its finished runs, this one too.
+    failures: the errors of the runs that failed, newest first.
     """
 
     stage: str
@@ -58,11 +94,28 @@ class StageRun:
     started_at: datetime
     seconds: float
     counts: Mapping[str, int]
+    runs: int = 1
+    all_seconds: float = 0.0
+    failures: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows that a stage did not pass on, by the reason."""
+
+    stage: str
+    outcome: str
+    reason: str
+    n: int
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything the page shows. `labels` has the columns `label` and `n`: the data of the split."""
+    """Everything the page shows. `labels` has the columns `label` and `n`: the data of the split.
+
+    differences: between every two models. drawn: texts that all of them read. left_out: what the
+    tables say now, over all runs.
+    """
 
     title: str
     made_at: datetime
@@ -71,6 +124,9 @@ class Report:
     models: Sequence[ModelReport]
     stages: Sequence[StageRun]
     labels: pd.DataFrame
+    differences: Sequence[Difference] = ()
+    drawn: Sequence[Drawn] = ()
+    left_out: Sequence[LeftOut] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +153,8 @@ def render(report: Report) -> str:
         region_of=known.region_of,
         counts=counts,
         baseline=_baseline(report.models),
+        colour_of={model.name: f"m{place % COLOURS}" for place, model in enumerate(report.models)},
+        differences=_ranked(report.differences),
     )
 
 
@@ -106,6 +164,73 @@ def mistakes(score: Score, most: int = 8) -> list[Mistake]:
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     pairs = [(score.labels[i // len(wrong)], score.labels[i % len(wrong)], wrong.flat[i]) for i in order]
     return [Mistake(label.label, to.label, int(n), n / label.support) for label, to, n in pairs if n]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference with the better model first, and its p-value among all that are on the page."""
+
+    of: Difference
+    p_value: float
+
+
+def _ranked(differences: Sequence[Difference]) -> list[Finding]:
+    """The largest difference first."""
+    adjusted = holm([each.p_value for each in differences])
+    found = [
+        Finding(each if each.accuracy >= 0 else each.turned(), p)
+        for each, p in zip(differences, adjusted, strict=True)
+    ]
+    return sorted(found, key=lambda finding: -finding.of.accuracy)
+
+
+def shade(words: Sequence[Word], word: Word) -> float:
+    """How much of its shade a word gets, 0 to 1: its effect by the largest of the text."""
+    largest = max(abs(each.effect or 0.0) for each in words)
+    return abs(word.effect or 0.0) / max(largest, FULL_EFFECT)
+
+
+def risk_lines(models: Sequence[ModelReport], most: int = 120) -> dict[str, list[tuple[float, float]]]:
+    """(coverage, accuracy) by model, few enough to be drawn; the first hundredth is chance and left out."""
+    lines = {}
+    for model in models:
+        points = [(point.coverage, point.accuracy) for point in model.risk.points if point.coverage >= 0.01]
+        lines[model.name] = [*points[: -1 : -(-len(points) // most) or 1], *points[-1:]]
+    return lines
+
+
+@dataclass(frozen=True)
+class LengthRow:
+    """A length, how many texts have it, and each model's figures there."""
+
+    name: str
+    n: int
+    scores: Sequence[LengthScore | None]
+
+
+def length_rows(models: Sequence[ModelReport]) -> list[LengthRow]:
+    """The lengths that any model was given, shortest first."""
+    found = [{each.low: each for each in model.lengths} for model in models]
+    rows = []
+    for low in sorted({low for scores in found for low in scores}):
+        scores = [of_model.get(low) for of_model in found]
+        known = next(each for each in scores if each)
+        rows.append(LengthRow(known.name, known.n, scores))
+    return rows
+
+
+def length_lines(models: Sequence[ModelReport]) -> dict[str, list[tuple[float, float]]]:
+    """(place in `length_rows`, accuracy) by model."""
+    rows = length_rows(models)
+    return {
+        model.name: [(place, each.accuracy) for place, row in enumerate(rows) if (each := row.scores[number])]
+        for number, model in enumerate(models)
+    }
+
+
+def best_f1(scores: Sequence[Mapping[str, LabelScore]], label: str) -> float:
+    """The largest F1 that any model has for a label."""
+    return max((of_model[label].f1 for of_model in scores if label in of_model), default=0.0)
 
 
 def _baseline(models: Sequence[ModelReport]) -> tuple[str, float] | None:
@@ -118,6 +243,15 @@ def _baseline(models: Sequence[ModelReport]) -> tuple[str, float] | None:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f}%"
+
+
+def _points(share: float) -> str:
+    """A difference of shares in points: +2.1, −0.4."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _probability(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _duration(seconds: float) -> str:
@@ -146,10 +280,23 @@ def _page() -> Template:
     )
     environment.filters |= {
         "percent": _percent,
+        "points": _points,
+        "probability": _probability,
         "number": "{:,}".format,
         "duration": _duration,
         "moment": _moment,
         "by_label": _by_label,
+        "has_latin": re.compile("[A-Za-z]").search,
     }
-    environment.globals |= {"heatmap": heatmap, "curves": curves, "mistakes": mistakes}
+    environment.globals |= {
+        "heatmap": heatmap,
+        "curves": curves,
+        "plot": plot,
+        "mistakes": mistakes,
+        "shade": shade,
+        "risk_lines": risk_lines,
+        "length_rows": length_rows,
+        "length_lines": length_lines,
+        "best_f1": best_f1,
+    }
     return environment.get_template("report.html")

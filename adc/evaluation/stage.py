@@ -2,27 +2,31 @@
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from itertools import combinations
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import archive_rows, read_archive
+from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
 from adc.errors import UsageError
-from adc.evaluation.metrics import CONFIDENCE_BINS, Score, reliability, score, to_regions
-from adc.evaluation.report import Example, ModelReport, Report, StageRun, render
+from adc.evaluation import counts
+from adc.evaluation.examples import drawn_texts, most_confident_errors
+from adc.evaluation.figures import figures, metric_rows
+from adc.evaluation.metrics import reliability, score, to_regions
+from adc.evaluation.paired import Difference, compare
+from adc.evaluation.pipeline import left_out, stage_runs
+from adc.evaluation.report import ModelReport, Report, render
+from adc.evaluation.selective import by_length, confidence_bins, plausible, risk_coverage
 from adc.job import Job
 from adc.lake import as_rows, labelled_tweets
 from adc.model.bundle import Bundle
+from adc.model.predictor import Predictor
 from adc.scoring.predict import with_predictions
 from adc.scoring.stage import chosen_bundle
-from adc.tables import CLEAN_TWEETS, METRICS, PREDICTIONS, RUNS
-
-ERRORS_SHOWN = 25
+from adc.tables import CLEAN_TWEETS, METRICS, PREDICTIONS
 
 
 def evaluate(
@@ -36,7 +40,8 @@ def evaluate(
 
     Rows that a model has not scored yet are scored now. Raises UsageError when there is nothing labelled.
     """
-    models = [chosen_bundle(job, place) for place in (bundles or (None,))]
+    given = [chosen_bundle(job, place) for place in (bundles or (None,))]
+    models = list({bundle.model: bundle for bundle in given}.values())
     truth, name = _truth(job, split, labelled)
     known = job.lake.read(PREDICTIONS)
     if labelled:
@@ -53,7 +58,7 @@ def evaluate(
 def _evaluate(
     job: Job, models: Sequence[Bundle], truth: DataFrame, known: DataFrame, name: str, report: str | None
 ) -> None:
-    labels = truth.groupBy(F.col("dialect").alias("label")).agg(F.count("*").alias("n")).toPandas()
+    labels = truth.groupBy("label").agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
     job.count(input=int(labels["n"].sum()), dialects=len(labels))
@@ -63,7 +68,14 @@ def _evaluate(
     taxonomy = DIALECTS.restricted_to(
         sorted({*labels["label"], *(label for b in models for label in b.labels)})
     )
-    reports = [_evaluated(job, bundle, truth, known, taxonomy) for bundle in models]
+    predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
+    judged = {bundle.model: _judged(job, bundle, truth, known).cache() for bundle in models}
+    try:
+        reports = [_evaluated(job, each, judged[each.bundle.model], taxonomy) for each in predictors]
+        differences = _differences(job, judged, taxonomy)
+    finally:
+        for rows in judged.values():
+            rows.unpersist()
     _keep_metrics(job, reports, name)
     page = Report(
         title="Arabic dialect classification",
@@ -71,99 +83,96 @@ def _evaluate(
         split=name,
         taxonomy=taxonomy,
         models=reports,
-        stages=_stage_runs(job),
+        stages=stage_runs(job.lake),
         labels=labels,
+        differences=differences,
+        drawn=drawn_texts(truth, predictors, taxonomy, job.settings.seed),
+        left_out=left_out(job.lake),
     )
     target = report or job.lake.path("reports", f"{name.rpartition('/')[2]}.html")
     job.lake.files.write_text(target, render(page))
     data = f"{target.removesuffix('.html')}.json"
-    job.lake.files.write_text(data, json.dumps(_figures(reports), ensure_ascii=False, indent=2) + "\n")
+    job.lake.files.write_text(
+        data, json.dumps(figures(reports, differences), ensure_ascii=False, indent=2) + "\n"
+    )
     job.outputs |= {"report": job.lake.files.qualified(target), "figures": job.lake.files.qualified(data)}
 
 
+# A word is what holds an Arabic letter, as in the column n_words.
+WORDS = rf"\S*{ARABIC_LETTER}\S*"
+
+
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
-    """The labelled rows to evaluate on (id, text, clean, profile_hash, dialect), and what they are called."""
+    """The labelled rows to evaluate on and what they are called.
+
+    Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
+    """
     if labelled:
         rows = archive_rows(
             read_archive(job.lake.spark, labelled, job.settings.input), labelled, job.settings.input
         )
         rows = rows.where("dialect IS NOT NULL").dropDuplicates(["id"])
         none = F.lit(None).cast("string")
-        return rows.select("id", "text", none.alias("clean"), none.alias("profile_hash"), "dialect"), labelled
-    if not job.lake.exists(CLEAN_TWEETS):
-        raise UsageError(
-            f"there is no table {job.lake.where(CLEAN_TWEETS)} yet: run clean first, or give --labelled"
+        rows = rows.withColumns(
+            {"clean": none, "profile_hash": none, "n_words": F.regexp_count("text", F.lit(WORDS))}
         )
-    rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
-    return rows.select("id", "text", "clean", "profile_hash", "dialect"), split
+    else:
+        if not job.lake.exists(CLEAN_TWEETS):
+            raise UsageError(
+                f"there is no table {job.lake.where(CLEAN_TWEETS)} yet: run clean first, or give --labelled"
+            )
+        rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
+    columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
+    return rows.select(*columns, F.col("n_words").alias("words")), labelled or split
 
 
-def _evaluated(
-    job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame, taxonomy: Taxonomy
-) -> ModelReport:
-    """One model's figures, from counts that Spark makes: no row but the errors shown reaches the driver."""
-    truth = truth.withColumnRenamed("dialect", "label")
-    predicted = ("id", "confidence", F.col("dialect").alias("predicted"))
+def _judged(job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame) -> DataFrame:
+    """The truth with a model's predicted, confidence and plausible, and whether it is `correct`."""
+    predicted = ("id", "confidence", "plausible", F.col("dialect").alias("predicted"))
     known = predictions.where(F.col("model") == bundle.model).select(*predicted)
     unscored = truth.join(known, "id", "left_anti")
     fresh = with_predictions(unscored, bundle, job.settings.score).select(*predicted)
-    rows = (
-        truth.join(known.unionByName(fresh), "id")
-        .withColumn("correct", F.coalesce(F.col("label") == F.col("predicted"), F.lit(False)))
-        .cache()
-    )
-    pairs = rows.groupBy("label", "predicted").agg(F.count("*").alias("n")).toPandas()
-    bin_number = F.least(F.lit(CONFIDENCE_BINS - 1), F.floor(F.col("confidence") * CONFIDENCE_BINS)).cast(
-        "int"
-    )
-    bins = (
-        rows.where("confidence IS NOT NULL")
-        .groupBy(bin_number.alias("bin"))
-        .agg(
-            F.count("*").alias("n"),
-            F.sum(F.col("correct").cast("long")).alias("correct"),
-            F.sum("confidence").alias("confidence"),
-        )
-        .toPandas()
-    )
-    errors = (
-        rows.where("NOT correct AND predicted IS NOT NULL")
-        .orderBy(F.desc("confidence"), "id")
-        .take(ERRORS_SHOWN)
-    )
-    rows.unpersist()
+    correct = F.coalesce(F.col("label") == F.col("predicted"), F.lit(False))
+    return truth.join(known.unionByName(fresh), "id").withColumn("correct", correct)
+
+
+def _evaluated(job: Job, predictor: Predictor, rows: DataFrame, taxonomy: Taxonomy) -> ModelReport:
+    """One model's figures, from counts that Spark makes: no row but the errors shown reaches the driver."""
+    bundle, seed = predictor.bundle, job.settings.seed
+    pairs, steps = counts.pairs(rows), counts.confidence_steps(rows)
     return ModelReport(
         name=bundle.model,
-        dialect=score(pairs, taxonomy.codes, seed=job.settings.seed),
-        region=score(to_regions(pairs, taxonomy.region_of), taxonomy.regions, seed=job.settings.seed),
-        reliability=reliability(bins),
-        errors=[
-            Example(row["id"], row["clean"] or row["text"], row["label"], row["predicted"], row["confidence"])
-            for row in errors
-        ],
+        dialect=score(pairs, taxonomy.codes, seed=seed),
+        region=score(to_regions(pairs, taxonomy.region_of), taxonomy.regions, seed=seed),
+        reliability=reliability(confidence_bins(steps)),
+        errors=most_confident_errors(rows, predictor),
         history=bundle.history,
-        card={
-            "network": f"bidirectional {bundle.network.cell.upper()}, {bundle.network.units} units each way",
-            "parameters": f"{sum(array.size for array in bundle.weights.values()):,}",
-            "trained on": f"{bundle.metrics.get('train', {}).get('rows', 0):,} tweets",
-            "cleaning profile": bundle.profile.name,
-        },
+        risk=risk_coverage(steps, int(pairs["n"].sum())),
+        lengths=by_length(counts.lengths(rows)),
+        plausible=plausible(counts.plausible_sizes(rows)),
+        card=_card(bundle),
     )
 
 
-def _figures(reports: Sequence[ModelReport]) -> dict[str, Any]:
+def _card(bundle: Bundle) -> dict[str, str]:
+    parameters = sum(array.size for array in bundle.weights.values())
+    tables = bundle.evidence
+    evidence = len(tables.words) + len(tables.pairs) + len(tables.grams) if tables else 0
     return {
-        report.name: {
-            "dialect": _score_dict(report.dialect),
-            "region": _score_dict(report.region),
-            "ece": report.reliability.ece,
-        }
-        for report in reports
+        "network": bundle.network.describe(),
+        "parameters": f"{parameters:,}",
+        "evidence": f"of {evidence:,} words, pairs and n-grams" if evidence else "none",
+        "trained on": f"{bundle.metrics.get('train', {}).get('rows', 0):,} tweets",
+        "cleaning profile": bundle.profile.name,
     }
 
 
-def _score_dict(figures: Score) -> dict[str, Any]:
-    return {name: value.tolist() if name == "confusion" else value for name, value in asdict(figures).items()}
+def _differences(job: Job, judged: dict[str, DataFrame], taxonomy: Taxonomy) -> list[Difference]:
+    """Every two models, compared on the rows that both were given."""
+    return [
+        compare(counts.joint(one, other), first, second, taxonomy.codes, seed=job.settings.seed)
+        for (first, one), (second, other) in combinations(judged.items(), 2)
+    ]
 
 
 def _keep_metrics(job: Job, reports: Sequence[ModelReport], split: str) -> None:
@@ -177,49 +186,9 @@ def _keep_metrics(job: Job, reports: Sequence[ModelReport], split: str) -> None:
             "run_id": job.run_id,
         }
         for report in reports
-        for (metric, dialect), value in _metric_rows(report).items()
+        for (metric, dialect), value in metric_rows(report).items()
     ]
     job.lake.merge(
         METRICS, as_rows(job.lake.spark, METRICS, records), update_if="NOT (old.value <=> new.value)"
     )
     job.wrote(METRICS)
-
-
-def _metric_rows(report: ModelReport) -> Mapping[tuple[str, str], float | None]:
-    overall: dict[tuple[str, str], float | None] = {
-        (name, ""): getattr(report.dialect, name) for name in ("rows", "accuracy", "macro_f1", "weighted_f1")
-    }
-    overall |= {
-        ("region_accuracy", ""): report.region.accuracy,
-        ("region_macro_f1", ""): report.region.macro_f1,
-        ("ece", ""): report.reliability.ece,
-    }
-    for figures in report.dialect.labels:
-        for name in ("precision", "recall", "f1", "support"):
-            overall[name, figures.label] = getattr(figures, name)
-    return {key: None if value is None or pd.isna(value) else float(value) for key, value in overall.items()}
-
-
-def _stage_runs(job: Job) -> list[StageRun]:
-    """The newest finished run of each stage, in the order they ran."""
-    newest = (
-        job.lake.read(RUNS)
-        .where("status = 'done'")
-        .groupBy("stage")
-        .agg(F.max_by(F.struct("run_id", "started_at", "seconds", "counts"), "started_at").alias("run"))
-        .select("stage", "run.*")
-        # As a number: collected timestamps come in the driver's own time zone.
-        .withColumn("started_at", F.unix_timestamp("started_at"))
-        .orderBy("started_at")
-        .collect()
-    )
-    return [
-        StageRun(
-            row["stage"],
-            row["run_id"],
-            datetime.datetime.fromtimestamp(row["started_at"], datetime.UTC),
-            row["seconds"],
-            row["counts"] or {},
-        )
-        for row in newest
-    ]

@@ -47,6 +47,12 @@ class NetworkSpec:
     evidence: int = 0
     dense: int = 0
 
+    def describe(self) -> str:
+        """The network in a few words."""
+        if self.cell == "none":
+            return "no recurrence"
+        return f"bidirectional {self.cell.upper()}, {self.units} units each way"
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -191,8 +197,8 @@ def model_card(bundle: Bundle) -> str:
 
 def _architecture(bundle: Bundle) -> str:
     network = bundle.network
-    cell = f"Bidirectional {network.cell.upper()}, {network.units} units each way"
+    cell = network.describe()
     words = f"vectors of {len(bundle.encoder.vocabulary):,} words" if network.embedding else ""
     evidence = "class evidence of words, pairs and character n-grams" if network.evidence else ""
     inputs = " and ".join(part for part in (words, evidence) if part)
-    return f"{cell if network.cell != 'none' else 'No recurrence'}, on {inputs}"
+    return f"{cell[0].upper()}{cell[1:]}, on {inputs}"

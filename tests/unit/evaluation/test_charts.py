@@ -46,7 +46,7 @@ def test_curves_take_the_figures_asked_for_and_have_round_axes():
     chart = curves(history, ("accuracy", "f1"), width=100, height=80)
 
     assert [tick.value for tick in chart.values] == [0.4, 0.45, 0.5, 0.55, 0.6]
-    assert chart.epochs == (Tick(1, 0), Tick(2, 100))
+    assert chart.across == (Tick(1, 0), Tick(2, 100))
     assert [(line.name, [point.value for point in line.points]) for line in chart.lines] == [
         ("val_accuracy", [0.41, 0.58]),
         ("val_macro_f1", [0.40, 0.58]),
@@ -72,7 +72,7 @@ def test_figures_that_are_not_finite_are_left_out():
 
     chart = curves(history, ("loss",), width=100, height=80)
 
-    assert [point.epoch for line in chart.lines for point in line.points] == [2]
+    assert [point.at for line in chart.lines for point in line.points] == [2]
     assert curves(history[:1], ("loss",), width=100, height=80) is None
 
 
@@ -81,5 +81,5 @@ def test_many_epochs_get_few_ticks():
 
     chart = curves(history, ("loss",), width=100, height=80)
 
-    assert len(chart.epochs) <= 8
+    assert len(chart.across) <= 8
     assert len(chart.lines[0].points) == 100

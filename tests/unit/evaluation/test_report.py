@@ -9,7 +9,21 @@ import pytest
 
 from adc.dialects import DIALECTS
 from adc.evaluation.metrics import Reliability, reliability, score, to_regions
-from adc.evaluation.report import Example, Mistake, ModelReport, Report, StageRun, mistakes, render
+from adc.evaluation.paired import Difference
+from adc.evaluation.report import (
+    Drawn,
+    Example,
+    LeftOut,
+    Mistake,
+    ModelReport,
+    Reading,
+    Report,
+    StageRun,
+    mistakes,
+    render,
+)
+from adc.model.explanation import Word
+from tests.unit.evaluation.invented import NAMES, invented_report
 
 HOSTILE = "\"'><script>alert(1)</script><img src=//evil.example onerror=alert(2)>{{ 7*7 }}</style>&amp;"
 PAIRS = pd.DataFrame(
@@ -91,7 +105,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
-        if self.open and self.open[-1] == ("bdi", {"dir": "rtl", "lang": "ar"}):
+        arabic = ("bdi", {"dir": "rtl", "lang": "ar"})
+        if self.open and (self.open[-1] == arabic or ("bdi", arabic[1] | {"class": "words"}) in self.open):
             self.right_to_left.append(data)
 
 
@@ -163,24 +178,29 @@ def test_drawings_are_described_or_hidden_from_screen_readers():
 def test_hostile_words_stay_words_wherever_they_stand():
     table = pd.DataFrame({"label": [HOSTILE, HOSTILE], "predicted": [HOSTILE, "EG"], "n": [3, 4]})
     hostile_score = score(table, [HOSTILE, "EG"])
+    words = [Word(HOSTILE, 0.5, ((HOSTILE, 1.0),)), Word(HOSTILE, None)]
     model = ModelReport(
         HOSTILE,
         hostile_score,
         hostile_score,
         MODEL.reliability,
-        [Example(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0.5)],
+        [Example(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0.5), Example("1", "", "EG", "EG", 0.5, words)],
         [{"epoch": 1, HOSTILE + "accuracy": 0.5}],
         {HOSTILE: HOSTILE},
     )
     labels = pd.DataFrame({"label": [HOSTILE], "n": [7]})
-    runs = [StageRun(HOSTILE, HOSTILE, NOON, 1.0, {HOSTILE: 1})]
+    runs = [StageRun(HOSTILE, HOSTILE, NOON, 1.0, {HOSTILE: 1}, 1, 1.0, [HOSTILE])]
+    difference = Difference(HOSTILE, HOSTILE, 7, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 1, 0, 1.0)
+    drawn = [Drawn(HOSTILE, HOSTILE, [Reading(HOSTILE, HOSTILE, 0.5, words)])]
+    left_out = [LeftOut(HOSTILE, HOSTILE, HOSTILE, 3)]
+    report = Report(HOSTILE, NOON, HOSTILE, DIALECTS, [model], runs, labels, [difference], drawn, left_out)
 
-    page = Page(render(Report(HOSTILE, NOON, HOSTILE, DIALECTS, [model], runs, labels)))
+    page = Page(render(report))
 
     assert not {"script", "img"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     assert HOSTILE in page.right_to_left
-    assert page.text.count(HOSTILE) >= 12
+    assert page.text.count(HOSTILE) >= 24
 
 
 def test_nothing_to_show_is_said_and_not_drawn():
@@ -231,3 +251,67 @@ def test_the_same_figures_make_the_same_bytes_in_any_time_zone():
     abroad = replace(REPORT, made_at=NOON.astimezone(timezone(timedelta(hours=3))))
 
     assert render(REPORT) == render(REPORT) == render(abroad)
+
+
+@pytest.fixture(scope="module")
+def four() -> Report:
+    return invented_report(models=4, rows=800)
+
+
+def test_every_two_models_are_compared_the_better_one_first(four):
+    page = Page(render(four))
+    told = " ".join(page.text.split())
+
+    assert len(four.differences) == 6
+    for each in four.differences:
+        better = each if each.accuracy >= 0 else each.turned()
+        points = f"{100 * better.accuracy:+.1f}"
+        alone = f"{better.only_first} against {better.only_second} texts"
+        assert f"accuracy {points}" in told
+        assert alone in told
+    assert f"{NAMES[0]} is right more often than {NAMES[3]}" in told
+    assert "adjusted for 6 comparisons (Holm)" in told
+    # The first of two rows that mean the same would do no harm; a hidden one would.
+    assert told.count("cannot be told from") + told.count("is right more often than") == 6
+
+
+def test_when_to_rely_on_an_answer_is_told_for_each_model(four):
+    page = Page(render(four))
+
+    for model in four.models:
+        kept = model.risk.at(0.5)
+        assert kept
+        figures = [percent(kept.accuracy), percent(model.risk.aurc), percent(model.plausible.coverage)]
+        figures += [percent(each.accuracy) for each in model.lengths]
+        assert [figure for figure in figures if figure not in page.text] == []
+    assert "31+" in page.text
+
+
+def test_words_are_shaded_and_carry_the_dialect_they_speak_for():
+    words = [Word("عايز", 1.4, (("EG", 2.0), ("SD", 0.6))), Word("<user>", -0.35), Word("كده", None)]
+    drawn = [Drawn("7", "EG", [Reading(MODEL.name, "SD", 0.61, words)])]
+
+    page = Page(render(replace(REPORT, drawn=drawn)))
+
+    styles = [value for tag, name, value in page.attributes if (tag, name) == ("ruby", "style")]
+    titles = [value for tag, name, value in page.attributes if (tag, name) == ("ruby", "title")]
+    assert styles[2:] == ["--part:1.00", "--part:0.25"], "two more stand in the explanation"
+    assert titles == ["+1.40 · EG 2.0 · SD 0.6", "-0.35"]
+    # A mark or a Latin word must not turn its brackets round within Arabic.
+    assert [value for tag, name, value in page.attributes if (tag, name) == ("ruby", "dir")] == ["auto"]
+    assert [
+        text.strip() for text in page.right_to_left if text.strip() in {"عايز", "<user>", "كده", "EG"}
+    ] == [
+        "عايز",
+        "EG",
+        "<user>",
+        "كده",
+    ]
+
+
+def test_runs_that_failed_and_rows_left_out_are_told(four):
+    told = " ".join(Page(render(four)).text.split())
+
+    assert "3 finished runs, 4 min 01 s in all. Failed: the API refused" in told
+    assert "scrape failed: HTTP 500 187" in told
+    assert "clean quarantined: too short 702" in told

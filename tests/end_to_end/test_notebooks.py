@@ -1,0 +1,72 @@
+"""The notebooks run from top to bottom on a lake of the sample corpus, as a researcher runs them."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.end_to_end.submit import ROOT, Submitter
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def lake(submit: Submitter, corpus_file: Path) -> Path:
+    """Cleaned, trained on and scored."""
+    bundle = str(submit.lake / "models" / "tiny")
+    quick = ("--set", "train.epochs=3", "--set", "train.batch_size=32", "--set", "train.num_proc=1")
+    for job in (
+        ("clean", "--input", str(corpus_file)),
+        ("train", "--bundle", bundle, "--set", "train.name=tiny", *quick),
+        ("score", "--bundle", bundle),
+    ):
+        run = submit(*job)
+        assert run.status == 0, run.output
+    return submit.lake
+
+
+def executed(name: str) -> list[nbformat.NotebookNode]:
+    """The code cells after a run; a cell that fails raises with its traceback."""
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}}).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cells: list[nbformat.NotebookNode]) -> str:
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    return "".join(str(output.get("data", {}).get("text/html", output.get("text", ""))) for output in outputs)
+
+
+@pytest.fixture(autouse=True)
+def environment(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADC_LAKE__ROOT", str(lake))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("NOTEBOOK_EPOCHS", "2")
+    monkeypatch.setenv("NOTEBOOK_BATCH", "32")
+
+
+def test_the_corpus_is_explored() -> None:
+    told = shown(executed("01_explore"))
+
+    assert "clean tweets" in told
+    assert "quarantined" in told
+
+
+def test_errors_are_looked_into() -> None:
+    told = shown(executed("03_errors"))
+
+    assert "tiny@" in told
+    assert "answered <b>" in told
+
+
+def test_cells_are_compared_on_equal_budgets(lake: Path) -> None:
+    told = shown(executed("02_lstm_vs_gru"))
+
+    assert [cell for cell in ("lstm", "gru", "rnn", "none") if f">{cell}</th>" not in told] == []
+    assert {path.name for path in (lake / "models").iterdir()} >= {
+        f"cell-{cell}-2-32" for cell in ("lstm", "gru")
+    }
