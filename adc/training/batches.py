@@ -82,7 +82,8 @@ def read_examples(uri: str, split: str) -> Examples:
     if uri.startswith("file:"):
         system, path = fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
     else:
-        system, path = fs.FileSystem.from_uri(uri)
+        # Hadoop's name for the object store is s3a, Arrow's is s3.
+        system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
     names = sorted(
         info.path for info in system.get_file_info(fs.FileSelector(path)) if info.path.endswith(".parquet")
     )
