@@ -17,10 +17,13 @@ test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (
 test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
 	@source .venv/bin/activate && pytest -m slow
 
+pack: setup ## the environment as dist/adc-env.tar.gz, for spark-submit --archives (docs/cluster.md)
+	@deploy/pack.sh
+
 lock: setup ## renew deploy/constraints.txt from pyproject.toml, keeping the pins that are there
 	@source .venv/bin/activate && deploy/lock.sh
 
 clean: ## remove what the demo made
 	rm -rf demo spark-warehouse
 
-.PHONY: help setup demo test test-slow lock clean
+.PHONY: help setup demo test test-slow pack lock clean
