@@ -183,10 +183,11 @@ class Hosts:
 
     def serve(self, corpus: Path, *options: str) -> str:
         """A look-up server on the head, as somebody else's would be: with this test's own Python."""
-        server = ["adc.cli", "lookup-server", "--corpus", str(corpus), "--host", self.head.address]
+        server = ["lookup-server", "--corpus", str(corpus), "--host", self.head.address]
         server += ["--port", "8099"]
+        main = "from adc.cli import main; main()"
         subprocess.Popen(
-            ["ip", "netns", "exec", self.head.namespace, sys.executable, "-m", *server, *options],
+            ["ip", "netns", "exec", self.head.namespace, sys.executable, "-c", main, *server, *options],
             cwd=ROOT,
             stdout=(self._folder / "server.log").open("a"),
             stderr=subprocess.STDOUT,
