@@ -14,7 +14,8 @@ demo: setup ## the whole pipeline on a sample corpus, to a report
 test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (under 20 minutes)
 	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -m "not slow"
 
-test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
+test-slow: ## the long fault, cluster and S3 tests (under 30 minutes; as root also on several hosts)
+	@deploy/setup.sh --s3
 	@source .venv/bin/activate && pytest -m slow
 
 pack: setup ## the environment as dist/adc-env.tar.gz, for spark-submit --archives (docs/cluster.md)
