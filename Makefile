@@ -16,6 +16,8 @@ test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (
 
 test-slow: ## the long fault, cluster and S3 tests (under 30 minutes; as root also on several hosts)
 	@deploy/setup.sh --s3
+	@cmp -s tests/end_to_end/moto.txt .venv/moto/pins || { .venv/bin/python -m venv --clear .venv/moto && \
+		.venv/moto/bin/pip install -q -r tests/end_to_end/moto.txt && cp tests/end_to_end/moto.txt .venv/moto/pins; }
 	@source .venv/bin/activate && pytest -m slow
 
 pack: setup ## the environment as dist/adc-env.tar.gz, for spark-submit --archives (docs/cluster.md)

@@ -69,7 +69,14 @@ def back(hosts: Hosts, host: Host) -> None:
 
 def test_a_scrape_goes_on_when_a_host_is_unplugged(hosts: Hosts, lake: Path) -> None:
     url = hosts.serve(hosts.shared / "corpus.csv", "--latency", "0.5")
-    small = ("--set", "scrape.batch_size=10", "--set", "scrape.in_flight=4", "--set", "scrape.wave_seconds=5")
+    small = (
+        "--set",
+        "scrape.batch_size=25",
+        "--set",
+        "scrape.in_flight=2",
+        "--set",
+        "scrape.wave_seconds=20",
+    )
     # As behind a firewall with few open ports.
     fixed = ("--set", "scrape.gate_port=7099")
     scrape = hosts.submit(

@@ -11,17 +11,19 @@ from pathlib import Path
 import pyspark
 import pytest
 import requests
+import yaml
 
 from adc.samples import write_sample_corpus
 from adc.scraping.server import LookupServer, load_corpus
 from tests.end_to_end.submit import QUICK, ROOT
 
+JARS = list((Path(pyspark.__file__).parent / "jars").glob("hadoop-aws-*.jar"))
+MOTO = Path(sys.prefix) / "moto" / "bin" / "moto_server"
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.slow,
     pytest.mark.skipif(
-        not list((Path(pyspark.__file__).parent / "jars").glob("hadoop-aws-*.jar")),
-        reason="the jars for S3 are not there; deploy/setup.sh --s3 fetches them",
+        not (JARS and MOTO.exists()), reason="the jars for S3 or its server are not there: `make test-slow`"
     ),
 ]
 
@@ -35,7 +37,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """Variables that name a store with an empty bucket, and its keys."""
     log = (tmp_path_factory.mktemp("store") / "log").open("w+")
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+        [str(MOTO), "-H", "127.0.0.1", "-p", "0"],
         stdout=log,
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -61,12 +63,18 @@ def address(log: Path) -> str:
 
 
 def test_all_stages_with_keys_from_the_environment_alone(environment: dict[str, str], tmp_path: Path) -> None:
+    cluster = yaml.safe_load((ROOT / "conf" / "cluster.yaml").read_text(encoding="utf-8"))["spark"]
+    s3a = [
+        word
+        for key, value in cluster.items()
+        if key.startswith("spark.hadoop.fs.s3a.")
+        for word in ("--set", f"{key}={value}")
+    ]
+
     def run(stage: str, *args: str) -> dict[str, int]:
         summary = tmp_path / f"{stage}.json"
-        # Stores beside AWS have no host name a bucket.
-        path_style = ("--set", "spark.hadoop.fs.s3a.path.style.access=true")
         done = subprocess.run(
-            ["spark-submit", f"jobs/{stage}.py", *path_style, *args, "--summary", str(summary)],
+            ["spark-submit", f"jobs/{stage}.py", *s3a, *args, "--summary", str(summary)],
             cwd=ROOT,
             env=os.environ | QUICK | environment,
             text=True,
