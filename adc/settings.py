@@ -88,6 +88,11 @@ class ScrapeSettings(Section):
     wave_seconds: Annotated[float, Field(gt=0)] = Field(
         60, description="How long a wave of look-ups should take: what a kill can cost."
     )
+    gate_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0,
+        description="Port that the driver listens on for the tasks' turns, where only known ports are open; "
+        "0: chosen by the system.",
+    )
 
 
 class InputSettings(Section):

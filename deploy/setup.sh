@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv in the project's root: packages, Horovod compiled against TensorFlow, Delta's jars, Spark's defaults.
 # Every step looks first whether it is done, so a run that was interrupted goes on and a second one takes seconds.
+# With --s3 also the jars for a lake on S3-compatible storage (docs/cluster.md).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -39,9 +40,16 @@ if command -v flock >/dev/null; then
   flock -n 9 || { say "another set-up is running here; waiting for it"; flock 9; }
 fi
 
+object_store() {
+  [ "${1:-}" = --s3 ] || return 0
+  say "jars for S3 (690 MB, once)"
+  deploy/jars.sh $venv/bin/python "$pins" --s3
+}
+
 # The stamp names all that the environment is made from; it is written last.
-stamp=$(cat "$pins" pyproject.toml deploy/setup.sh deploy/horovod.sh conf/spark-defaults.conf | sha256sum | cut -c1-16)
+stamp=$(cat "$pins" pyproject.toml deploy/setup.sh deploy/horovod.sh deploy/jars.sh conf/spark-defaults.conf | sha256sum | cut -c1-16)
 if [ "$(cat $venv/.adc-setup 2>/dev/null)" = "$stamp" ] && [ "$(cat $venv/.adc-root 2>/dev/null)" = "$PWD" ]; then
+  object_store "$@"
   say "environment .venv is ready"
   exit 0
 fi
@@ -64,28 +72,13 @@ say "4/5 all other packages, and adc itself"
 pip install -q -c "$pins" --find-links "$wheels" -e '.[spark,train,evaluate,notebooks,dev]'
 
 say "5/5 Delta $(pinned delta-spark) jars and Spark's defaults"
+deploy/jars.sh $venv/bin/python "$pins"
 spark=$($venv/bin/python -c 'import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent)')
-delta=$(pinned delta-spark)
-spark_minor=$(pinned pyspark | cut -d. -f1,2)
-scala=$(basename "$spark"/jars/spark-core_*.jar | sed 's/spark-core_\([0-9.]*\)-.*/\1/')
-jars=("delta-spark_${spark_minor}_${scala}-$delta.jar" "delta-storage-$delta.jar")
-if [ ! -f "$spark/jars/${jars[0]}" ] || [ ! -f "$spark/jars/${jars[1]}" ]; then
-  # Spark's own resolver, with a cache of its own: it trusts a half-filled local Maven repository, then fails.
-  ivy=$PWD/$venv/ivy
-  PATH="$PWD/$venv/bin:$PATH" PYSPARK_PYTHON=$PWD/$venv/bin/python SPARK_LOCAL_IP=127.0.0.1 \
-    "$spark/bin/spark-submit" --master 'local[1]' --conf "spark.jars.ivy=$ivy" \
-    --packages "io.delta:delta-spark_${spark_minor}_${scala}:$delta" deploy/no_job.py > $venv/ivy.log 2>&1 ||
-    { tail -n 20 $venv/ivy.log >&2; say "Delta's jars could not be fetched (whole log: $venv/ivy.log)" >&2; exit 1; }
-  for jar in "${jars[@]}"; do
-    cp "$ivy/jars/io.delta_$jar" "$spark/jars/.$jar.part"
-    mv "$spark/jars/.$jar.part" "$spark/jars/$jar"
-  done
-  rm -rf "$ivy"
-fi
 # Driver memory and jars can only be set where spark-submit itself looks, before any session exists.
 mkdir -p "$spark/conf"
 ln -sfn "$PWD/conf/spark-defaults.conf" "$spark/conf/spark-defaults.conf"
 ln -sfn "$PWD/conf/log4j2.properties" "$spark/conf/log4j2.properties"
 
+object_store "$@"
 printf '%s' "$stamp" > $venv/.adc-setup
 say "environment .venv is ready"

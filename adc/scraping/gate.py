@@ -33,9 +33,12 @@ class StoppedError(Exception):
 
 
 class GateServer:
-    """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far."""
+    """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
-    def __init__(self, limiter: Limiter, bind: str, host: str) -> None:
+    Tasks reach it as `host`; port 0 is chosen by the system. Raises RunError where it cannot listen.
+    """
+
+    def __init__(self, limiter: Limiter, bind: str, host: str, port: int = 0) -> None:
         self._limiter = limiter
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
@@ -44,10 +47,11 @@ class GateServer:
         self._closed = False
         self.key = secrets.token_hex(16)
         try:
-            self._server = _Server((bind, 0), _Connection)
+            self._server = _Server((bind, port), _Connection)
         except OSError as error:
             raise RunError(
-                f"the driver cannot listen on {bind} (spark.driver.bindAddress): {error}"
+                f"the driver cannot listen on {bind} (spark.driver.bindAddress), port {port} "
+                f"(scrape.gate_port; 0: any): {error}"
             ) from None
         self._server.gate = self
         self.address = (host, int(self._server.server_address[1]))
@@ -131,6 +135,7 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 1024
+    allow_reuse_address = True  # a fixed port is free again as soon as the run before has ended
     gate: GateServer
 
 

@@ -181,7 +181,7 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     )
     host = context.getConf().get("spark.driver.host") or "127.0.0.1"
     bind = context.getConf().get("spark.driver.bindAddress") or host
-    with GateServer(limiter, bind, host) as gate:
+    with GateServer(limiter, bind, host, scrape_settings.gate_port) as gate:
         fetcher = Fetcher(
             api=scrape_settings.api,
             url=url,

@@ -25,7 +25,8 @@ def file_system(uri: str) -> tuple[fs.FileSystem, str]:
     # Hadoop writes file:/home/my lake; Arrow would want file:///home/my%20lake.
     if uri.startswith("file:"):
         return fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
-    system, path = fs.FileSystem.from_uri(uri)
+    # Hadoop's name for the object store is s3a, Arrow's is s3.
+    system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
     return system, path
 
 

@@ -168,8 +168,10 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
             args=(plan,),
             num_proc=job.settings.train.num_proc,
             start_timeout=job.settings.train.start_timeout,
+            # The executors' Python: the driver's may lie where no other host has one.
+            executable=job.lake.spark.sparkContext.pythonExec,
             # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
-            env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT},
+            env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT, **object_store_environment()},
             stdout=forwarded,
             stderr=forwarded,
             verbose=0,
@@ -181,6 +183,11 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
     if result is None:
         raise RunError("training failed: rank 0 returned nothing")
     return result
+
+
+def object_store_environment() -> dict[str, str]:
+    """The driver's keys and address of an object store: ranks read their shards with no JVM to tell them."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 class RankOutput:

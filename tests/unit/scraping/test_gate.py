@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from adc.errors import RunError
 from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import Gate, GateServer, StoppedError
 from adc.scraping.limiter import Limiter
@@ -86,6 +87,19 @@ def test_a_task_whose_driver_is_gone_fails_rather_than_ends():
             server.__exit__()
             with pytest.raises(ConnectionError):
                 waiting.result(SECONDS)
+
+
+def test_a_fixed_port_is_taken_again_by_the_next_run_but_never_by_two():
+    with GateServer(Limiter(0, 1, 10), "127.0.0.1", "driver") as chosen:
+        port = chosen.address[1]
+        # Closed by the server first, its end of this connection keeps the port for a minute.
+        client = Gate(("127.0.0.1", port), chosen.key)
+        client.enter()
+        with pytest.raises(RunError, match=f"port {port} \\(scrape.gate_port"):
+            GateServer(Limiter(0, 1, 10), "127.0.0.1", "driver", port)
+    client.__exit__(None, None, None)
+    with GateServer(Limiter(0, 1, 10), "127.0.0.1", "driver", port) as fixed:
+        assert fixed.address == ("driver", port)
 
 
 def test_no_secret_is_shown():
