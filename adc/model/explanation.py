@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adc.model.encoder import Tokens
 from adc.model.evidence import Evidence
 from adc.model.predictor import Predictor
 
@@ -36,13 +37,14 @@ def explain(
     it sees also what the word does to its neighbours.
     """
     bundle = predictor.bundle
-    words = bundle.encoder.split(clean)
+    tokens = bundle.encoder.tokens([clean])
+    words = [tokens.words[word] for word in tokens.which]
     without = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
     probabilities = predictor.probabilities([" ".join(words), *without])
     # Odds, not probabilities: near 1 these hardly move, whatever is left out.
     share = probabilities[:, bundle.labels.index(answer)].astype(np.float64).clip(1e-7, 1 - 1e-7)
     odds = np.log(share / (1 - share))
-    favoured = _favoured(bundle.evidence, words, bundle.encoder.ids_of(words)) if bundle.evidence else None
+    favoured = _favoured(bundle.evidence, tokens) if bundle.evidence else None
     read = []
     for place, word in enumerate(words):
         speaks: list[tuple[str, float]] = []
@@ -54,8 +56,8 @@ def explain(
     return (*read, *(Word(word, None) for word in clean.split(" ")[len(words) :]))
 
 
-def _favoured(evidence: Evidence, words: list[str], ids: list[int]) -> np.ndarray:
+def _favoured(evidence: Evidence, tokens: Tokens) -> np.ndarray:
     """Evidence for each class over the mean of all, both kinds of linear model added: (T, C)."""
-    both = evidence.of_tokens([words], [ids]).reshape(len(words), 2, -1).sum(axis=1)
+    both = evidence.of_tokens(tokens).reshape(len(tokens.which), 2, -1).sum(axis=1)
     result: np.ndarray = both - both.mean(axis=1, keepdims=True)
     return result

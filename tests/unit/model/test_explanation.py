@@ -29,8 +29,7 @@ def test_a_word_speaks_for_the_dialects_of_its_evidence(tiny_bundle: Bundle) -> 
     assert tiny_bundle.evidence
     word = explain(Predictor(tiny_bundle), "بزاف", "EG", least=0.5)[0]
 
-    ids = [tiny_bundle.encoder.encode("بزاف")]
-    svm, bayes = tiny_bundle.evidence.of_tokens([["بزاف"]], ids)[0].reshape(2, -1)
+    svm, bayes = tiny_bundle.evidence.of_tokens(tiny_bundle.encoder.tokens(["بزاف"]))[0].reshape(2, -1)
     over_mean = dict(zip(tiny_bundle.labels, svm + bayes - (svm + bayes).mean(), strict=True))
     expected = sorted((item for item in over_mean.items() if item[1] >= 0.5), key=lambda i: -i[1])
     assert expected
