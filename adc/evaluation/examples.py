@@ -61,7 +61,7 @@ def drawn_texts(
 
 def _readings(predictor: Predictor, texts: Sequence[str]) -> list[Reading]:
     clean = _cleaned(predictor, texts)
-    told = predictor.predict(clean).to_dict(orient="records")
+    told = predictor.predict(clean).to_pylist()
     readings = []
     for text, row in zip(clean, told, strict=True):
         guess = row["top_k"][0]["dialect"] if row["top_k"] else None

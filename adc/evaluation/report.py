@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from adc.dialects import Taxonomy
 from adc.evaluation.charts import curves, heatmap, plot
+from adc.evaluation.corpus import Corpus
 from adc.evaluation.metrics import LabelScore, Reliability, Score
 from adc.evaluation.paired import Difference, holm
 from adc.evaluation.selective import LengthScore, Plausible, RiskCoverage
@@ -114,7 +115,7 @@ class Report:
     """Everything the page shows. `labels` has the columns `label` and `n`: the data of the split.
 
     differences: between every two models. drawn: texts that all of them read. left_out: what the
-    tables say now, over all runs.
+    tables say now, over all runs. corpora: the dialect shares of all that was scored, if they were counted.
     """
 
     title: str
@@ -127,6 +128,7 @@ class Report:
     differences: Sequence[Difference] = ()
     drawn: Sequence[Drawn] = ()
     left_out: Sequence[LeftOut] = ()
+    corpora: Sequence[Corpus] = ()
 
 
 @dataclass(frozen=True)

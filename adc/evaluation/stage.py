@@ -13,6 +13,7 @@ from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
 from adc.errors import UsageError
 from adc.evaluation import counts
+from adc.evaluation.corpus import corpora
 from adc.evaluation.examples import drawn_texts, most_confident_errors
 from adc.evaluation.figures import figures, metric_rows
 from adc.evaluation.metrics import reliability, score, to_regions
@@ -88,6 +89,7 @@ def _evaluate(
         differences=differences,
         drawn=drawn_texts(truth, predictors, taxonomy, job.settings.seed),
         left_out=left_out(job.lake),
+        corpora=corpora(job.lake, [bundle.model for bundle in models]),
     )
     target = report or job.lake.path("reports", f"{name.rpartition('/')[2]}.html")
     job.lake.files.write_text(target, render(page))

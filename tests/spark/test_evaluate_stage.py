@@ -48,7 +48,7 @@ def test_known_and_fresh_predictions_make_the_figures(
     known = {"id": "1", "source": "test", "dialect": "EG", "confidence": 0.9, "scored_at": NOON}
     tweets.append(PREDICTIONS, as_rows(tweets.spark, PREDICTIONS, [known | {"model": tiny_bundle.model}]))
     rest = ["2", "3", "4", "5"]
-    fresh = Predictor(tiny_bundle).predict([TEXTS[i] for i in rest])["dialect"].tolist()
+    fresh = Predictor(tiny_bundle).predict([TEXTS[i] for i in rest]).field("dialect").to_pylist()
     right = 1 + sum(guess == LABELS[i] for i, guess in zip(rest, fresh, strict=True))
     report = tmp_path / "report.html"
 
@@ -77,7 +77,10 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
     lines = ["id,tweet,country", "1,عايز كده @someone,EG", "2,بلا تصنيف,", "3,واش بزاف دابا @a واش,MA"]
     guesses = (
-        Predictor(tiny_bundle).predict(["عايز كده <user>", "واش بزاف دابا <user> واش"])["dialect"].tolist()
+        Predictor(tiny_bundle)
+        .predict(["عايز كده <user>", "واش بزاف دابا <user> واش"])
+        .field("dialect")
+        .to_pylist()
     )
     for rows, right in ((1, guesses[0] == "EG"), (2, (guesses[0] == "EG") + (guesses[1] == "MA"))):
         archive.write_text("\n".join(lines[: 2 * rows]), encoding="utf-8")
@@ -109,7 +112,7 @@ def test_two_models_are_compared_on_the_same_rows(
     records = [record | {"model": other.model, "scored_at": NOON} for record in known]
     tweets.append(PREDICTIONS, as_rows(tweets.spark, PREDICTIONS, records))
     other.save(tmp_path / "oracle")
-    guesses = Predictor(tiny_bundle).predict(list(TEXTS.values()))["dialect"].tolist()
+    guesses = Predictor(tiny_bundle).predict(list(TEXTS.values())).field("dialect").to_pylist()
     wrong = sum(guess != LABELS[i] for i, guess in zip(TEXTS, guesses, strict=True))
     assert wrong
     report = tmp_path / "report.html"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from adc.dialects import DIALECTS
+from adc.evaluation.corpus import Corpus, Group, Share
 from adc.evaluation.metrics import Reliability, reliability, score, to_regions
 from adc.evaluation.paired import Difference
 from adc.evaluation.report import (
@@ -201,6 +202,26 @@ def test_hostile_words_stay_words_wherever_they_stand():
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     assert HOSTILE in page.right_to_left
     assert page.text.count(HOSTILE) >= 24
+
+
+def test_shares_of_a_corpus_are_told_with_their_intervals():
+    shares = [Share("EG", 0.5, 0.6, 0.55, 0.66), Share("MA", 0.5, 0.4, 0.34, 0.45)]
+    corpora = [
+        Corpus(MODEL.name, "all", [Group("", 1200, shares)]),
+        Corpus(MODEL.name, "week", [Group("2024-03-04", 700, shares), Group(HOSTILE, 500, shares)]),
+    ]
+    page = Page(render(replace(REPORT, corpora=corpora)))
+    for told in (
+        "60.0%",
+        "55.0% to 66.0%",
+        "1,200 tweets",
+        "by week",
+        "2024-03-04",
+        "EG 60% MA 40%",
+        HOSTILE,
+    ):
+        assert told in page.text
+    assert "The corpus" not in Page(render(REPORT)).text
 
 
 def test_nothing_to_show_is_said_and_not_drawn():
