@@ -64,7 +64,8 @@ class Host:
             cwd=ROOT,
             env=plain | {"SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_HOSTNAME": self.name} | (environment or {}),
             text=True,
-            stdout=log.open("a") if log else subprocess.PIPE,
+            # A pipe would stay open for as long as anything that the command left behind.
+            stdout=log.open("a") if log else None,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -154,8 +155,12 @@ class Hosts:
         options = ("--cores", "1", "--memory", "1g", "--host", host.name, "--work-dir", "/tmp/work")
         self._daemon(host, "worker", *options, f"spark://head:{MASTER_PORT}")
 
+    def output(self, job: str) -> Path:
+        """Where all runs of a job print to."""
+        return self._folder / f"{job}.log"
+
     def submit(self, job: str, *args: str) -> "subprocess.Popen[str]":
-        """spark-submit on the head, with the packed environment."""
+        """spark-submit on the head, with the packed environment; what it prints is in `output(job)`."""
         jars = ",".join(f"dist/jars/{jar.name}" for jar in sorted(ROOT.glob("dist/jars/*.jar")))
         options = {
             "spark.executor.memory": "1g",
@@ -174,6 +179,7 @@ class Hosts:
             *(f"jobs/{job}.py", "--env", "cluster"),
             *("--set", f"lake.root=file://{SHARED}/lake", "--set", "spark.sql.shuffle.partitions=2"),
             *("--set", "spark.databricks.delta.snapshotPartitions=1", *args),
+            log=self.output(job),
             environment={
                 "PYSPARK_PYTHON": "./env/bin/python",
                 "PYSPARK_DRIVER_PYTHON": "/tmp/env/bin/python",
@@ -242,6 +248,6 @@ def until(
     deadline = time.monotonic() + seconds
     while not reached():
         for process in running:
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, f"ended with {process.returncode}: {process.args}"
         assert time.monotonic() < deadline, f"not reached in {seconds:.0f} s"
         time.sleep(0.1)

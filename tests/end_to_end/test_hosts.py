@@ -43,12 +43,13 @@ def lake(hosts: Hosts) -> Path:
 
 def ended(hosts: Hosts, job: "subprocess.Popen[str]", within: float = 300) -> Run:
     """Waits for a job on the head; its summary is not looked at."""
+    stage = next(word for word in job.args if word.startswith("jobs/"))[len("jobs/") : -len(".py")]
     try:
-        output, _ = job.communicate(timeout=within)
+        status = job.wait(within)
     except subprocess.TimeoutExpired:
         hosts.head.kill()
-        pytest.fail(f"not over in {within:.0f} s:\n{job.communicate()[0]}\n{hosts.logs()}")
-    return Run(job.returncode, None, output)
+        pytest.fail(f"{stage} is not over in {within:.0f} s\n{hosts.logs()}")
+    return Run(status, None, hosts.output(stage).read_text(encoding="utf-8"))
 
 
 def done(hosts: Hosts, job: "subprocess.Popen[str]") -> None:
@@ -106,7 +107,7 @@ def test_training_fails_in_time_when_a_rank_s_host_is_unplugged_and_works_again(
 ) -> None:
     training = hosts.submit("train", "--set", "train.epochs=200", "--set", "train.batch_size=32")
     until(lambda: all(ranks(host) for host in hosts.workers), 180, [training])
-    time.sleep(10)
+    until(lambda: "epoch 1 of" in hosts.output("train").read_text(encoding="utf-8"), 120, [training])
     hosts.workers[1].link("down")
     run = ended(hosts, training, GIVEN_UP)
     assert run.status == 1, run.output
