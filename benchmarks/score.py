@@ -3,8 +3,8 @@
     python benchmarks/score.py FOLDER [--rows 200000] [--bundle DIR]
 
 Prints tweets a second: from raw text on one thread; of the model alone, on clean texts, on one thread and in
-as many processes as cores; of the score job, from a Delta table to `predictions`, with Spark's start; and of the
-same bundle in Spark's `predict_batch_udf`, written as its documentation shows.
+as many processes as cores; of the score job, from a Delta table to `predictions`, with Spark's start; and of
+the same bundle in Spark's `predict_batch_udf`, written as its documentation shows.
 """
 
 import argparse
