@@ -99,10 +99,13 @@ class InputSettings(Section):
     """Which columns of a user's file hold what."""
 
     format: Literal["auto", "csv", "parquet", "json", "delta", "text"] = Field(
-        "auto", description="Form of the input; auto: told by its name and first bytes."
+        "auto",
+        description="Form of the input; auto: told by its name and first bytes; json: lines, arrays, pages "
+        "or tweets.js.",
     )
     id: str | None = Field(
-        None, description="Column of the tweet id; unset: id, tweet_id, … if there is one."
+        None,
+        description="Column of the tweet id, user.id_str for one within another; unset: id_str, id, … .",
     )
     text: str | None = Field(None, description="Column of the text; unset: text, full_text, tweet, … .")
     label: str | None = Field(None, description="Column of the dialect; unset: dialect, label, … .")

@@ -5,29 +5,31 @@ from pathlib import PurePosixPath
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from adc.archives.tweets import Found, find, tweets, whole_text
 from adc.errors import UsageError
 from adc.settings import InputSettings
 
-# Names under which a column is found without a setting, the likeliest first.
-ID_NAMES = ("id", "id_str", "tweet_id", "tweetid", "status_id")
+# Names under which a column is found without a setting, the likeliest first. Not every program that wrote an
+# `id` could hold it: `id_str` is there for these.
+ID_NAMES = ("id_str", "id", "tweet_id", "tweetid", "status_id")
 TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "value")
 LABEL_NAMES = ("dialect", "label", "country")
-AUTHOR_NAMES = ("author", "author_id", "user_id")
+AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
-SPLIT_NAMES = ("split",)
 
 
 def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     """(id, dialect) of a list of ids, as written there; a one-column file holds ids under any name."""
-    name = _column(frame, settings.id, ID_NAMES, "input.id")
-    if name is None and len(frame.columns) == 1:
-        name = frame.columns[0]
-    if name is None:
+    frame = tweets(frame)
+    found = _column(frame, settings.id, ID_NAMES, "input.id")
+    if found is None and len(frame.columns) == 1:
+        found = find(frame, frame.columns[0])
+    if found is None:
         raise UsageError(_missing(path, "the tweet ids", "input.id", frame))
-    _refuse_rounded(frame, path, name)
-    label = _optional(frame, settings.label, LABEL_NAMES, "input.label")
+    _refuse_rounded(path, found)
+    label = _string(_column(frame, settings.label, LABEL_NAMES, "input.label"))
     return frame.select(
-        _trimmed(_of(name).cast("string")).alias("id"), F.nullif(_trimmed(label), F.lit("")).alias("dialect")
+        _trimmed(_string(found)).alias("id"), F.nullif(_trimmed(label), F.lit("")).alias("dialect")
     )
 
 
@@ -36,13 +38,14 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
 
     A row without an id gets `sha256:` and the first 32 hex digits of its text's hash.
     """
-    name = _column(frame, settings.text, TEXT_NAMES, "input.text")
-    if name is None:
-        raise UsageError(_missing(path, "the texts", "input.text", frame))
-    text = _of(name).cast("string")
-    own_id = F.nullif(_trimmed(_optional(frame, settings.id, ID_NAMES, "input.id")), F.lit(""))
-    label = _trimmed(_optional(frame, settings.label, LABEL_NAMES, "input.label"))
-    _refuse_rounded(frame, path, _column(frame, settings.id, ID_NAMES, "input.id"))
+    frame = tweets(frame)
+    text = _text(frame, path, settings)
+    id_ = _column(frame, settings.id, ID_NAMES, "input.id")
+    _refuse_rounded(path, id_)
+    own_id = F.nullif(_trimmed(_string(id_)), F.lit(""))
+    label = _trimmed(_string(_column(frame, settings.label, LABEL_NAMES, "input.label")))
+    author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
+    created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(
@@ -50,15 +53,22 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
         F.lit(settings.source or PurePosixPath(path).name).alias("source"),
         text.alias("text"),
         F.nullif(label, F.lit("")).alias("dialect"),
-        _optional(frame, settings.author, AUTHOR_NAMES, "input.author").alias("author"),
-        _time(_optional(frame, settings.created_at, CREATED_NAMES, "input.created_at")).alias("created_at"),
+        author.alias("author"),
+        _time(created_at).alias("created_at"),
         split.cast("string").alias("split"),
         F.lit(settings.weight).alias("weight"),
     )
 
 
-def _of(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
+def _text(frame: DataFrame, path: str, settings: InputSettings) -> Column:
+    """The text: the column set, else of a tweet's texts the one that is whole."""
+    usual = _column(frame, settings.text, TEXT_NAMES, "input.text")
+    places = [] if settings.text else list(whole_text(frame))
+    if usual:
+        places.append(usual)
+    if not places:
+        raise UsageError(_missing(path, "the texts", "input.text", frame))
+    return F.coalesce(*map(_string, places))
 
 
 def _trimmed(column: Column) -> Column:
@@ -66,28 +76,33 @@ def _trimmed(column: Column) -> Column:
     return F.btrim(column, F.lit(" \t\r\n"))
 
 
-def _refuse_rounded(frame: DataFrame, path: str, name: str | None) -> None:
-    kind = dict(frame.dtypes).get(name) if name else None
-    if kind in ("double", "float"):
+def _refuse_rounded(path: str, found: Found | None) -> None:
+    if found and found.kind.typeName() in ("double", "float"):
         raise UsageError(
-            f"input {path}: column {name} holds ids as {kind}, which has rounded them; "
-            "ids need the file in which they are strings or integers"
+            f"input {path}: column {found.name} holds ids as {found.kind.typeName()}, which has rounded "
+            "them; ids need the file in which they are strings or integers"
         )
 
 
-def _column(frame: DataFrame, given: str | None, usual: tuple[str, ...], setting: str) -> str | None:
-    """The name of a column: the one set, which must be there, else the first usual one that is."""
+def _column(frame: DataFrame, given: str | None, usual: tuple[str, ...], setting: str) -> Found | None:
+    """A column: the one set, which must be there and hold single values, else the first usual one."""
     if given is not None:
-        if given not in frame.columns:
+        found = find(frame, given)
+        if found is None:
             raise UsageError(f"{setting}={given}: no such column; there are {', '.join(frame.columns)}")
-        return given
+        if not found.single:
+            raise UsageError(
+                f"{setting}={given}: that column holds {found.kind.simpleString()[:200]}; "
+                "name a single value within, as in user.id_str"
+            )
+        return found
     by_lower = {name.lower(): name for name in reversed(frame.columns)}
-    return next((by_lower[name] for name in usual if name in by_lower), None)
+    places = (find(frame, by_lower.get(name, name)) for name in usual)
+    return next((found for found in places if found and found.single), None)
 
 
-def _optional(frame: DataFrame, given: str | None, usual: tuple[str, ...], setting: str) -> Column:
-    name = _column(frame, given, usual, setting)
-    return (F.lit(None) if name is None else _of(name)).cast("string")
+def _string(found: Found | None) -> Column:
+    return (F.lit(None) if found is None else found.column).cast("string")
 
 
 def _time(written: Column) -> Column:

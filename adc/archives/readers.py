@@ -3,7 +3,10 @@
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from adc.archives.tweets import BAD_RECORD
+from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError
 from adc.files import Files
 from adc.settings import InputSettings
@@ -11,17 +14,24 @@ from adc.settings import InputSettings
 COMPRESSIONS = (".gz", ".bz2", ".zst")
 FORMAT_OF_ENDING = {
     ".csv": "csv",
+    ".tsv": "csv",
     ".parquet": "parquet",
     ".json": "json",
     ".jsonl": "json",
     ".ndjson": "json",
+    ".js": "json",
     ".txt": "text",
 }
+# How a file begins whose name tells nothing.
+FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
+# Of a line no more than this is looked at to tell what it is.
+BEGINNING = 4096
 
 
 def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> DataFrame:
-    """The rows of a Delta table, or of Parquet, CSV, JSON-lines or plain text files.
+    """The rows of a Delta table, or of Parquet, CSV, JSON or plain text files.
 
+    Where lines of JSON cannot be parsed there is a column BAD_RECORD with the line in its row.
     Raises UsageError naming the file when it is not there or cannot be read as its form.
     """
     if not Files(spark).exists(path):
@@ -31,13 +41,13 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
         frame = _read(spark, path, form)
     except (AnalysisException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
-    if "_corrupt_record" in frame.columns and len(frame.columns) == 1:
+    if frame.columns == [BAD_RECORD]:
         raise UsageError(f"input {path}: no line of it is JSON")
     return frame
 
 
 def form_of(spark: SparkSession, path: str) -> str:
-    """The form of a file or folder, by Delta's log in it, else by the ending of its name."""
+    """The form of a file or folder, by Delta's log in it, its name's ending or its first bytes."""
     files = Files(spark)
     if files.exists(f"{path}/_delta_log"):
         return "delta"
@@ -47,8 +57,13 @@ def form_of(spark: SparkSession, path: str) -> str:
         for ending, form in FORMAT_OF_ENDING.items():
             if name.lower().endswith(ending):
                 return form
+    first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
+    for beginning, form in FORMAT_OF_BEGINNING.items():
+        if first.startswith(beginning):
+            return form
     raise UsageError(
-        f"input {path}: its name tells no form; --set input.format=… (csv, parquet, json, delta, text)"
+        f"input {path}: its name tells no form, nor do its first bytes; --set input.format=… "
+        "(csv, parquet, json, delta, text)"
     )
 
 
@@ -65,10 +80,26 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
         return (reader.option("lineSep", line_ending) if line_ending else reader).csv(path)
     if form == "json":
-        return spark.read.option("primitivesAsString", True).json(path)
+        # Numbers as they are written: an id that has been a float is another id.
+        reader = spark.read.option("primitivesAsString", True)
+        if spans_lines(*_first_lines(spark, path)):
+            texts = spark.read.text(path, wholetext=True)
+            return reader.json(texts.mapInArrow(split_texts, "value STRING"))
+        return reader.json(path)
     if form == "text":
         return spark.read.text(path)
     return spark.read.format(form).load(path)
+
+
+def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
+    """The first two lines that are not blank, of a long one its two ends; without them empty texts."""
+    text, half = F.btrim("value", F.lit("\ufeff \t\r")), BEGINNING // 2
+    ends = F.when(F.length(text) <= BEGINNING, text).otherwise(
+        F.concat(F.substring(text, 1, half), F.substring(text, -half, half))
+    )
+    lines = spark.read.text(path).where(text != "").select(ends).take(2)
+    first, second, *_ = [*(row[0] for row in lines), "", ""]
+    return first, second
 
 
 def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:

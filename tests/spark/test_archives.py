@@ -150,7 +150,7 @@ def test_times_are_utc_from_iso_8601_and_from_twitters_old_form(read):
         ("missing.csv", None, {}, "missing.csv does not exist"),
         ("empty.csv", "", {}, "empty.csv is empty"),
         ("empty.jsonl", "", {}, "empty.jsonl is empty"),
-        ("a.xlsx", "x", {}, "a.xlsx: its name tells no form; --set input.format="),
+        ("a.xlsx", "x", {}, "a.xlsx: its name tells no form, nor do its first bytes; --set input.format="),
         (
             "a.csv",
             "id,body_of_it\n",
@@ -181,3 +181,113 @@ def test_ids_that_have_been_rounded_are_refused(read, tmp_path, shape):
 def test_a_list_without_ids_is_refused(read):
     with pytest.raises(UsageError, match=r"no column for the tweet ids; --set input\.id=… names one of a, b"):
         read("a.csv", "a,b\n1,2\n", shape=id_rows)
+
+
+V1 = [
+    {
+        "created_at": "Wed Oct 10 20:19:24 +0000 2018",
+        "id": 1050118621198921700,
+        "id_str": "1050118621198921728",
+        "text": "الصبح كن…",
+        "truncated": True,
+        "extended_tweet": {"full_text": "الصبح كنت رايح الشغل"},
+        "user": {"id": 6253280, "id_str": "6253282", "location": "الرياض"},
+    },
+    {
+        "id_str": "2",
+        "text": "RT @a: شلون…",
+        "retweeted_status": {"full_text": "شلونكم\nيا جماعة"},
+        "user": {"id_str": "7"},
+    },
+    {
+        "id_str": "3",
+        "full_text": "RT @a: وش ال…",
+        "retweeted_status": {"text": "وش ال…", "extended_tweet": {"full_text": "وش السالفة اليوم"}},
+    },
+    {"id_str": "4", "full_text": "عايز كده"},
+    {"id_str": "5", "text": "بزاف", "retweeted_status": {"text": "بزاف عليا"}},
+]
+V1_ROWS = [
+    ("1050118621198921728", "الصبح كنت رايح الشغل", "6253282", datetime.datetime(2018, 10, 10, 20, 19, 24)),
+    ("2", "شلونكم\nيا جماعة", "7", None),
+    ("3", "وش السالفة اليوم", None, None),
+    ("4", "عايز كده", None, None),
+    ("5", "بزاف عليا", None, None),
+]
+PAGES = [
+    {
+        "data": [
+            {"id": ID, "text": "هلا والله", "author_id": "11", "created_at": "2022-03-01T10:00:00.000Z"},
+            {
+                "id": "2",
+                "text": "RT @b: كلام طو…",
+                "author_id": "12",
+                "referenced_tweets": [{"type": "quoted", "id": "8"}, {"type": "retweeted", "id": "9"}],
+            },
+        ],
+        "includes": {
+            "users": [{"id": "11", "name": "x"}],
+            "tweets": [{"id": "8", "text": "غيره"}, {"id": "9", "text": "كلام طويل جدا"}],
+        },
+        "meta": {"result_count": 2},
+    },
+    {"meta": {"result_count": 0}},
+    {"data": [{"id": "3", "text": "قصير…", "note_tweet": {"text": "قصير وبعده طويل"}}]},
+]
+PAGES_ROWS = [
+    (ID, "هلا والله", "11", datetime.datetime(2022, 3, 1, 10)),
+    ("2", "كلام طويل جدا", "12", None),
+    ("3", "قصير وبعده طويل", None, None),
+]
+FLATTENED = [
+    PAGES[0]["data"][0] | {"author": {"id": "11", "name": "x"}},
+    PAGES[0]["data"][1]
+    | {
+        "author": {"id": "12"},
+        "referenced_tweets": [{"type": "retweeted", "id": "9", "text": "كلام طويل جدا"}],
+    },
+    PAGES[2]["data"][0],
+]
+ARCHIVE = "window.YTD.tweets.part0 = " + json.dumps(
+    [{"tweet": tweet} for tweet in V1], indent=2, ensure_ascii=False
+)
+
+
+def json_lines(records):
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("v1.jsonl.gz", gzip.compress(json_lines(V1).encode()), V1_ROWS),
+        ("array.json.zst", zstd(json.dumps(V1, indent=1).encode()), V1_ROWS),
+        ("array_on_one_line.json", json.dumps(V1), V1_ROWS),
+        ("arrays_on_lines.json", json_lines([V1[:2], V1[2:]]), V1_ROWS),
+        ("no_ending", "\ufeff[" + ",\n".join(map(json.dumps, V1)) + "]", V1_ROWS),
+        ("tweets.js", ARCHIVE, V1_ROWS),
+        ("tweets-part1.js.bz2", bz2.compress(ARCHIVE.replace("= [\n  {", "= [ {").encode()), V1_ROWS),
+        ("pages.jsonl", json_lines(PAGES), PAGES_ROWS),
+        ("pages_printed.json", "\n".join(json.dumps(page, indent=2) for page in PAGES), PAGES_ROWS),
+        ("flattened.jsonl", json_lines(FLATTENED), PAGES_ROWS),
+    ],
+)
+def test_tweets_as_the_apis_and_a_personal_archive_write_them(read, name, content, expected):
+    assert read(name, content, ("id", "text", "author", "created_at")) == expected
+
+
+def test_values_within_others_are_named_with_dots(read):
+    nested = json_lines(
+        [{"a": {"b": {"id": int(ID)}, "t": "نص", "l": "EG"}, "u": {"n": "x", "at": "2020-01-02"}}]
+    )
+    own = {"id": "a.b.id", "text": "a.t", "label": "a.l", "author": "u.n", "created_at": "u.at"}
+    assert read("a.jsonl", nested, ("id", "text", "dialect", "author", "created_at"), **own) == [
+        (ID, "نص", "EG", "x", datetime.datetime(2020, 1, 2))
+    ]
+    assert read("a.jsonl", nested, ("id", "dialect"), id_rows, id="a.b.id") == [(ID, None)]
+    for name, message in {
+        "a.b": r"a\.b: that column holds struct<id:string>",
+        "a.x": r"a\.x: no such column",
+    }.items():
+        with pytest.raises(UsageError, match=rf"input\.text={message}"):
+            read("a.jsonl", nested, text=name)

@@ -1,0 +1,112 @@
+"""Tweets as the APIs and a personal archive write them: where each one lies, and its text in full."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
+
+# Where Spark puts a line that is no JSON.
+BAD_RECORD = "_corrupt_record"
+# The text of what an API v2 tweet retweets, found among the tweets that came with it.
+RETWEETED = "_retweeted"
+# Of a tweet's texts, the likeliest to be whole first; a retweet's own text is cut off after `RT @name:`.
+WHOLE_TEXTS = (
+    "retweeted_status.extended_tweet.full_text",
+    "retweeted_status.full_text",
+    "retweeted_status.text",
+    RETWEETED,
+    "extended_tweet.full_text",
+    "note_tweet.text",
+    "full_text",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A column, or a value within one: its name with dots, and its type."""
+
+    name: str
+    column: Column
+    kind: DataType
+
+    @property
+    def single(self) -> bool:
+        """Whether it is a value and does not hold others."""
+        return not isinstance(self.kind, StructType | ArrayType) and self.kind.typeName() != "map"
+
+
+def find(frame: DataFrame, name: str) -> Found | None:
+    """The column of this name, else what the dots lead to within structs; None where there is none."""
+    kinds = {field.name: field.dataType for field in frame.schema}
+    if name in kinds:
+        return Found(name, F.col("`" + name.replace("`", "``") + "`"), kinds[name])
+    first, *inner = name.split(".")
+    if first not in kinds:
+        return None
+    column, kind = F.col("`" + first.replace("`", "``") + "`"), kinds[first]
+    for part in inner:
+        if not isinstance(kind, StructType) or part not in kind.names:
+            return None
+        column, kind = column.getField(part), kind[part].dataType
+    return Found(name, column, kind)
+
+
+def tweets(frame: DataFrame) -> DataFrame:
+    """A row a tweet: pages of API v2 taken apart, a personal archive's wrapping taken off.
+
+    Lines that are no JSON are left out. A file of another form stays as it is.
+    """
+    if BAD_RECORD in frame.columns:
+        frame = frame.where(F.col(BAD_RECORD).isNull()).drop(BAD_RECORD)
+    data, wrapped = find(frame, "data"), find(frame, "tweet")
+    if data and "text" in _names_within(data.kind) and not find(frame, "text"):
+        pages = data.column if isinstance(data.kind, ArrayType) else F.array(data.column)
+        taken = frame.select(
+            F.explode(pages).alias("tweet"), *(n for n in ("includes",) if n in frame.columns)
+        )
+        included = find(taken, "includes.tweets")
+        came_along = [included.column.alias("_included")] if included else []
+        return _with_retweeted(taken.where("tweet IS NOT NULL").select("tweet.*", *came_along))
+    if wrapped and isinstance(wrapped.kind, StructType):
+        return frame.select("tweet.*")
+    return _with_retweeted(frame)
+
+
+def whole_text(frame: DataFrame) -> Iterator[Found]:
+    """Where a tweet's text may stand in full, the likeliest place first."""
+    for name in WHOLE_TEXTS:
+        found = find(frame, name)
+        if found and found.single:
+            yield found
+
+
+def _with_retweeted(frame: DataFrame) -> DataFrame:
+    """API v2: adds the text of what a tweet retweets, from the page's other tweets or the flattened line."""
+    referenced = find(frame, "referenced_tweets")
+    if not referenced or not {"id", "type"} <= _names_within(referenced.kind):
+        return frame.drop("_included")
+    retweeted = F.get(F.filter(referenced.column, lambda tweet: tweet["type"] == "retweeted"), F.lit(0))
+    texts = _texts(retweeted, referenced.kind)
+    included = find(frame, "_included")
+    if included and {"id", "text"} <= _names_within(included.kind):
+        same = F.filter(included.column, lambda tweet: tweet["id"] == retweeted["id"])
+        texts += _texts(F.get(same, F.lit(0)), included.kind)
+    texts = texts or [F.lit(None).cast("string")]
+    return frame.withColumn(RETWEETED, F.coalesce(*texts)).drop("_included")
+
+
+def _texts(tweet: Column, listed: DataType) -> list[Column]:
+    """The long text and the plain one of a member of a list of tweets, as far as its type has them."""
+    names, texts = _names_within(listed), []
+    if "note_tweet" in names:
+        note = listed.elementType["note_tweet"].dataType  # type: ignore[attr-defined]
+        texts = [tweet["note_tweet"]["text"]] if "text" in _names_within(note) else []
+    return texts + ([tweet["text"]] if "text" in names else [])
+
+
+def _names_within(kind: DataType) -> set[str]:
+    """The names of a struct's fields, or of those of a list's members."""
+    member = kind.elementType if isinstance(kind, ArrayType) else kind
+    return set(member.names) if isinstance(member, StructType) else set()

@@ -1,0 +1,61 @@
+"""Cuts JSON that is no lines into its values: arrays, pages printed over many lines, a personal archive.
+
+Python alone; it tells where a value ends and leaves it as it is written, so no id passes through a number.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+BATCH = 1000
+# window.YTD.tweets.part0 = [ …
+ASSIGNMENT = re.compile(r"\s*window\.[\w.]+\s*=")
+BETWEEN = re.compile(r"[\s,;\[\]\ufeff]*")
+INDENTATION = re.compile(r"(?:^|\n)([ \t]*)\Z")
+DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
+
+
+def spans_lines(first: str, second: str) -> bool:
+    """Whether JSON with these first two lines is more than a value a line."""
+    first, second = first.strip("\ufeff \t\r"), second.strip()
+    if ASSIGNMENT.match(first):
+        return True
+    if first.startswith("["):
+        return not first.endswith("]")
+    return first.startswith("{") and not first.endswith("}") and bool(second) and not second.startswith("{")
+
+
+def json_values(text: str) -> Iterator[str]:
+    """The objects in a text as they are written, those of an array one by one.
+
+    What is no JSON comes as it is, to where the next object begins a line as far in as the broken one did,
+    or to the end.
+    """
+    assignment = ASSIGNMENT.match(text)
+    at = assignment.end() if assignment else 0
+    while (at := BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        try:
+            end = DECODER.raw_decode(text, at)[1]
+        except (ValueError, RecursionError):
+            line_start = text.rfind("\n", 0, at) + 1
+            indentation = INDENTATION.match(text[line_start:at])
+            next_one = indentation and re.compile(rf"\n{indentation[1]}\{{").search(text, at)
+            end = next_one.start() if next_one else len(text)
+        yield text[at:end]
+        at = end
+
+
+def split_texts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """One column of whole files in, one of their values out."""
+    for batch in batches:
+        for text in batch.column(0):
+            values: list[str] = []
+            for value in json_values(text.as_py()):
+                values.append(value)
+                if len(values) == BATCH:
+                    yield pa.RecordBatch.from_pydict({"value": values})
+                    values = []
+            if values:
+                yield pa.RecordBatch.from_pydict({"value": values})
