@@ -24,11 +24,14 @@ baselines: setup ## train the presets linear, classic-lstm, classic-gru in ADC_L
 test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (under 20 minutes)
 	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -m "not slow"
 
-test-slow: ## the long fault, cluster and S3 tests (under 30 minutes; as root also on several hosts)
+test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
+	@source .venv/bin/activate && pytest -m "slow and not cluster"
+
+test-cluster: ## several hosts in network namespaces (as root) and a lake on S3; fetches 690 MB of jars
 	@deploy/setup.sh --s3
 	@cmp -s tests/end_to_end/moto.txt .venv/moto/pins || { .venv/bin/python -m venv --clear .venv/moto && \
 		.venv/moto/bin/pip install -q -r tests/end_to_end/moto.txt && cp tests/end_to_end/moto.txt .venv/moto/pins; }
-	@source .venv/bin/activate && pytest -m slow
+	@source .venv/bin/activate && pytest -m cluster
 
 pack: setup ## the environment as dist/adc-env.tar.gz, for spark-submit --archives (docs/cluster.md)
 	@deploy/pack.sh
@@ -39,4 +42,4 @@ lock: setup ## renew deploy/constraints.txt from pyproject.toml, keeping the pin
 clean: ## remove what the demo made
 	rm -rf demo spark-warehouse
 
-.PHONY: help setup demo baselines test test-slow pack lock clean
+.PHONY: help setup demo baselines test test-slow test-cluster pack lock clean

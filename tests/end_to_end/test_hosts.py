@@ -16,7 +16,7 @@ from adc.samples import sample_corpus, write_sample_corpus
 from tests.end_to_end.hosts import ROOT, SHARED, Host, Hosts, lacking, until
 from tests.end_to_end.submit import Run, table
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.cluster]
 
 ROWS = 1500
 # A job goes on without a host that is cut off, or fails, within this time (seconds).

@@ -22,8 +22,9 @@ MOTO = Path(sys.prefix) / "moto" / "bin" / "moto_server"
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.skipif(
-        not (JARS and MOTO.exists()), reason="the jars for S3 or its server are not there: `make test-slow`"
+        not (JARS and MOTO.exists()), reason="no jars for S3, or no server of it: `make test-cluster`"
     ),
 ]
 
