@@ -10,7 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import archive_rows, read_archive
+from adc.archives import open_archive
 from adc.dialects import DIALECTS, Taxonomy
 from adc.errors import UsageError
 from adc.evaluation.metrics import CONFIDENCE_BINS, Score, reliability, score, to_regions
@@ -84,9 +84,7 @@ def _evaluate(
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     """The labelled rows to evaluate on (id, text, clean, profile_hash, dialect), and what they are called."""
     if labelled:
-        rows = archive_rows(
-            read_archive(job.lake.spark, labelled, job.settings.input), labelled, job.settings.input
-        )
+        rows = open_archive(job, labelled)
         rows = rows.where("dialect IS NOT NULL").dropDuplicates(["id"])
         none = F.lit(None).cast("string")
         return rows.select("id", "text", none.alias("clean"), none.alias("profile_hash"), "dialect"), labelled
