@@ -28,7 +28,9 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     predictor = Predictor.of(
         bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle or SHIPPED), settings
     )
-    whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+    # A gap in a column is an empty text.
+    given = ("" if text is None or text != text else text for text in texts)
+    whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in given]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))
     hashed = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in whole]

@@ -51,6 +51,15 @@ class Files:
         system, hadoop_path = self._at(path)
         return time.time() - float(system.getFileStatus(hadoop_path).getModificationTime()) / 1000
 
+    def read_text(self, path: str) -> str:
+        """The whole of a small UTF-8 file, without its byte order mark; raises UnicodeDecodeError."""
+        system, hadoop_path = self._at(path)
+        stream = system.open(hadoop_path)
+        try:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)).decode("utf-8-sig")
+        finally:
+            stream.close()
+
     def write_text(self, path: str, text: str) -> None:
         """Writes a file whole, as UTF-8, in place of one that is there."""
         system, hadoop_path = self._at(path)

@@ -176,7 +176,9 @@ def _remove_staged(job: Job) -> None:
     if not files.exists(place):
         return
     for run in files.names(place):
-        if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
+        # A folder is as old as the last change in it; a training changes its checkpoints only.
+        parts = [f"{place}/{run}", *(f"{place}/{run}/{part}" for part in files.names(f"{place}/{run}"))]
+        if min(map(files.age, parts)) > ABANDONED_SECONDS:
             files.delete(f"{place}/{run}")
 
 

@@ -49,6 +49,14 @@ SMALL_FILE_BYTES = 32 * 1024 * 1024
 # Compressed bytes of a table that one wave of its change feed takes: about a million tweets.
 WAVE_BYTES = "128m"
 
+# What Delta says of a stream that goes on from where the table's log or change feed has been cleared away.
+CLEARED_AWAY = (
+    "DELTA_LOG_FILE_NOT_FOUND",
+    "DELTA_MISSING_FILES_UNEXPECTED_VERSION",
+    "DELTA_MISSING_CHANGE_DATA",
+    "FAILED_READ_FILE.FILE_NOT_EXIST",
+)
+
 
 class Lake:
     """The tables of one lake, by path under its root or by catalog name. All writes go through here."""
@@ -78,8 +86,13 @@ class Lake:
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table.name)))
 
     def ensure(self, table: Table) -> None:
-        """Makes the table, with its constraints, clustering and change feed, if it is not there."""
+        """Makes the table, with its constraints, clustering and change feed, if it is not there.
+
+        Columns that users keep are added to a table that is there.
+        """
         if self.exists(table):
+            if table.kept:
+                retry_conflicts(lambda: self._add_columns(table), CREATE_ATTEMPTS)
             return
         properties = {"delta.enableChangeDataFeed": "true"} | {
             f"delta.constraints.{name}": check for name, check in table.checks.items()
@@ -91,6 +104,12 @@ class Lake:
             f"USING DELTA {clustering} TBLPROPERTIES ({listed})"
         )
         retry_conflicts(lambda: self.spark.sql(statement), CREATE_ATTEMPTS)
+
+    def _add_columns(self, table: Table) -> None:
+        there = {name.lower() for name in self.handle(table).toDF().columns}
+        lacking = [f"`{name}` STRING" for name in table.kept if name.lower() not in there]
+        if lacking:
+            self.spark.sql(f"ALTER TABLE {self._sql_name(table)} ADD COLUMNS ({', '.join(lacking)})")
 
     def handle(self, table: Table) -> DeltaTable:
         """Delta's own handle of a table that exists."""
@@ -159,8 +178,8 @@ class Lake:
         """
         self.ensure(table)
         columns = [name for name in rows.columns if name in table.columns]
-        values = update or {name: f"new.{name}" for name in columns}
-        changed = " OR ".join(f"NOT (old.{n} <=> new.{n})" for n in values if n not in table.key)
+        values = update or {name: f"new.`{name}`" for name in columns}
+        changed = " OR ".join(f"NOT (old.`{n}` <=> new.`{n}`)" for n in values if n not in table.key)
         condition = F.expr(" AND ".join(f"old.{name} = new.{name}" for name in table.key))
         if bounded_by:
             low, high = rows.agg(F.min(bounded_by), F.max(bounded_by)).first() or (None, None)
@@ -173,9 +192,9 @@ class Lake:
             if delete_if:
                 merge = merge.whenMatchedDelete(F.expr(delete_if))
             if changed:
-                merge = merge.whenMatchedUpdate(F.expr(update_if or changed), set=dict(values))
+                merge = merge.whenMatchedUpdate(F.expr(update_if or changed), set=_quoted(values))
             if insert:
-                inserted: dict[str, str | Column] = {name: f"new.{name}" for name in columns}
+                inserted = _quoted({name: f"new.`{name}`" for name in columns})
                 merge = merge.whenNotMatchedInsert(F.expr(insert_if or "true"), values=inserted)
             merge.execute()
 
@@ -190,6 +209,11 @@ class Lake:
         if small:
             retry_conflicts(lambda: self.handle(table).optimize().executeCompaction())
         return bool(small)
+
+
+def _quoted(values: Mapping[str, str]) -> dict[str, str | Column]:
+    # Kept columns may have names in Arabic.
+    return {f"`{name}`": value for name, value in values.items()}
 
 
 def retry_conflicts(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 # The one setting that is a secret of ours; Spark's own are told by their names, as Spark does itself.
 SECRET = "scrape.token"
@@ -27,6 +27,13 @@ def _without_password(url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("an address that holds a password would be printed; use ADC_SCRAPE__TOKEN")
     return url
+
+
+def _listed(names: object) -> object:
+    """Names by commas, as on a command line; lists stay as they are."""
+    if names is None:
+        return ()
+    return [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
 
 
 class Section(BaseModel):
@@ -109,6 +116,14 @@ class InputSettings(Section):
     )
     text: str | None = Field(None, description="Column of the text; unset: text, full_text, tweet, … .")
     label: str | None = Field(None, description="Column of the dialect; unset: dialect, label, … .")
+    labels: str | None = Field(
+        None,
+        description="File that maps spellings of dialects to codes: YAML `Egypt: EG`, or CSV of two columns.",
+    )
+    keep: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="Further columns, by commas, to carry into clean_tweets and predictions as strings.",
+    )
     author: str | None = Field(None, description="Column of the author: one author's tweets share a split.")
     created_at: str | None = Field(
         None, description="Column of the tweet's time; unset: created_at, date, … ."
@@ -276,6 +291,7 @@ def _leaves(section: Section, prefix: str = "") -> Iterator[tuple[str, Any, str]
             yield from _leaves(value, f"{prefix}{name}.")
         elif not isinstance(value, dict):
             shown = str(value) if isinstance(value, SecretStr) else value
+            shown = ",".join(value) if isinstance(value, tuple) else shown
             yield f"{prefix}{name}", shown, field.description or ""
 
 

@@ -1,7 +1,7 @@
 """The lake's tables: each one's name, key, columns and constraints, declared once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -13,11 +13,17 @@ class Table:
     columns: Mapping[str, str]
     checks: Mapping[str, str] = field(default_factory=dict)
     cluster_by: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    def keeping(self, names: Iterable[str]) -> "Table":
+        """The table with the user's own columns beside its own: strings, added to it where it lacks them."""
+        kept = tuple(names)
+        return replace(self, columns={**self.columns, **dict.fromkeys(kept, "STRING")}, kept=kept)
 
     @property
     def ddl(self) -> str:
         """The columns as Spark's DDL."""
-        return ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        return ", ".join(f"`{name}` {kind}" for name, kind in self.columns.items())
 
 
 RAW_TWEETS = Table(

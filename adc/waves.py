@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from adc.errors import RunError
 from adc.job import Job
+from adc.lake import CLEARED_AWAY
 from adc.progress import Progress
 
 Transform = Callable[[DataFrame], DataFrame]
@@ -65,7 +66,24 @@ class Waves:
                     commit.cancel()
 
     def stream(self, source: DataFrame, checkpoint: str) -> None:
-        """Takes what the stream has not given under this checkpoint before, and ends."""
+        """Takes what the stream has not given under this checkpoint before, and ends.
+
+        Where the table no longer keeps what came after the checkpoint, takes all of it instead.
+        """
+        goes_on = self.job.lake.files.exists(checkpoint)
+        try:
+            self._stream(source, checkpoint)
+        except Exception as error:
+            if not goes_on or not any(sign in str(error) for sign in CLEARED_AWAY):
+                raise
+            self.job.say(
+                "a full pass: what changed since the last run is no longer in the table's log "
+                "(it is kept as long as delta.logRetentionDuration and VACUUM say)"
+            )
+            self.job.lake.files.delete(checkpoint)
+            self._stream(source, checkpoint)
+
+    def _stream(self, source: DataFrame, checkpoint: str) -> None:
         failures: list[Exception] = []
 
         def take(rows: DataFrame, number: int) -> None:
@@ -85,6 +103,10 @@ class Waves:
                     raise failures[0] from None
                 if "CONCURRENT_STREAM_LOG_UPDATE" in str(error):
                     raise RunError("another run is working on the same input; it will finish it") from None
+                if "DELTA_SCHEMA_CHANGED" in str(error):
+                    raise RunError(
+                        "the table got another column meanwhile; run the same command again"
+                    ) from None
                 raise
             finally:
                 query.stop()

@@ -11,7 +11,7 @@ from adc.job import job_parser, run_job
 if __name__ == "__main__":
     parser = job_parser("clean", __doc__)
     parser.add_argument(
-        "--input", metavar="PATH", help="an archive: CSV, Parquet, JSON lines, Delta or plain lines"
+        "--input", metavar="PATH", help="an archive: CSV, Parquet, Delta, JSON, tweets.js or plain lines"
     )
     parser.add_argument("--full", action="store_true", help="clean all of raw_tweets again")
     sys.exit(run_job(parser, "clean", lambda job, args: clean(job, args.input, args.full)))

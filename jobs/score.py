@@ -11,7 +11,7 @@ from adc.scoring.stage import score
 if __name__ == "__main__":
     parser = job_parser("score", __doc__)
     parser.add_argument(
-        "--input", metavar="PATH", help="an archive: CSV, Parquet, JSON lines, Delta or plain lines"
+        "--input", metavar="PATH", help="an archive: CSV, Parquet, Delta, JSON, tweets.js or plain lines"
     )
     parser.add_argument(
         "--bundle", metavar="DIR", help="the model (default: score.bundle, else the one that comes with adc)"

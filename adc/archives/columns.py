@@ -1,13 +1,17 @@
 """Which column of a user's file is which: from any names to the columns that adc works on."""
 
+import re
 from pathlib import PurePosixPath
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from adc.archives.labels import as_codes, read_labels
 from adc.archives.tweets import Found, find, tweets, whole_text
 from adc.errors import UsageError
+from adc.files import Files
 from adc.settings import InputSettings
+from adc.tables import CLEAN_TWEETS, PREDICTIONS
 
 # Names under which a column is found without a setting, the likeliest first. Not every program that wrote an
 # `id` could hold it: `id_str` is there for these.
@@ -16,6 +20,8 @@ TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "va
 LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
+# Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
+RESERVED = {*CLEAN_TWEETS.columns, *PREDICTIONS.columns, "reason", "skipped", "occurrences", "prediction"}
 
 
 def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
@@ -27,14 +33,11 @@ def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     if found is None:
         raise UsageError(_missing(path, "the tweet ids", "input.id", frame))
     _refuse_rounded(path, found)
-    label = _string(_column(frame, settings.label, LABEL_NAMES, "input.label"))
-    return frame.select(
-        _trimmed(_string(found)).alias("id"), F.nullif(_trimmed(label), F.lit("")).alias("dialect")
-    )
+    return frame.select(_trimmed(_string(found)).alias("id"), _dialect(frame, settings).alias("dialect"))
 
 
 def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
-    """id, source, text, dialect, author, created_at, split (NULL: by hash) and weight of an archive.
+    """id, source, text, dialect, author, created_at, split (NULL: by hash), weight, and kept columns.
 
     A row without an id gets `sha256:` and the first 32 hex digits of its text's hash.
     """
@@ -43,7 +46,6 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
     own_id = F.nullif(_trimmed(_string(id_)), F.lit(""))
-    label = _trimmed(_string(_column(frame, settings.label, LABEL_NAMES, "input.label")))
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
@@ -52,12 +54,47 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
         F.coalesce(own_id, hashed).alias("id"),
         F.lit(settings.source or PurePosixPath(path).name).alias("source"),
         text.alias("text"),
-        F.nullif(label, F.lit("")).alias("dialect"),
+        _dialect(frame, settings).alias("dialect"),
         author.alias("author"),
         _time(created_at).alias("created_at"),
         split.cast("string").alias("split"),
         F.lit(settings.weight).alias("weight"),
+        *(_kept(frame, given).alias(name) for name, given in kept_columns(settings).items()),
     )
+
+
+def kept_columns(settings: InputSettings) -> dict[str, str]:
+    """The columns of input.keep, name in the tables → name in the file: user.location is user_location.
+
+    Raises UsageError for a name that the tables cannot have or have already.
+    """
+    kept: dict[str, str] = {}
+    for given in settings.keep:
+        name = re.sub(r"\W+", "_", given).strip("_")
+        if not re.match(r"[^\W\d]", name):
+            raise UsageError(f"input.keep={given}: the name of a kept column begins with a letter")
+        if name.lower() in RESERVED:
+            raise UsageError(f"input.keep={given}: adc's tables have a column {name.lower()} of their own")
+        if name.lower() in map(str.lower, kept):
+            raise UsageError(f"input.keep={given}: {name} is kept already")
+        kept[name] = given
+    return kept
+
+
+def _dialect(frame: DataFrame, settings: InputSettings) -> Column:
+    """The label, none for an empty one, by input.labels where that is set."""
+    written = _trimmed(_string(_column(frame, settings.label, LABEL_NAMES, "input.label")))
+    if settings.labels:
+        written = as_codes(written, read_labels(Files(frame.sparkSession), settings.labels))
+    return F.nullif(written, F.lit(""))
+
+
+def _kept(frame: DataFrame, given: str) -> Column:
+    """A column of input.keep as a string; what holds other values as JSON."""
+    found = find(frame, given)
+    if found is None:
+        raise UsageError(f"input.keep={given}: no such column; there are {', '.join(frame.columns)}")
+    return _string(found) if found.single else F.to_json(found.column)
 
 
 def _text(frame: DataFrame, path: str, settings: InputSettings) -> Column:

@@ -85,7 +85,12 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         if spans_lines(*_first_lines(spark, path)):
             texts = spark.read.text(path, wholetext=True)
             return reader.json(texts.mapInArrow(split_texts, "value STRING"))
-        return reader.json(path)
+        frame = reader.json(path)
+        if BAD_RECORD in frame.columns:
+            # From a file Spark would not read the bad lines alone, or only count the others.
+            lines = spark.read.text(path).where(F.btrim("value", F.lit(" \t\r")) != "")
+            return reader.schema(frame.schema).json(lines)
+        return frame
     if form == "text":
         return spark.read.text(path)
     return spark.read.format(form).load(path)

@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from adc.archives import archive_rows, read_archive
+from adc.archives import kept_columns, open_archive
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.errors import UsageError
@@ -31,7 +31,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
     job.count(input=0, duplicate=0, clean=0, quarantined=0)
     waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
     if path:
-        rows = archive_rows(read_archive(job.lake.spark, path, job.settings.input), path, job.settings.input)
+        rows = open_archive(job, path)
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be cleaned")
             return
@@ -89,29 +89,37 @@ def cleaned(job: Job, rows: DataFrame) -> DataFrame:
         rows = found_tweets(rows)
     profile = load_profile(job.settings.clean.profile)
     min_words, min_arabic = job.settings.clean.min_words, job.settings.clean.min_arabic
-    columns = [column.split()[0] for column in ROWS_DDL.split(", ")]
+    kept = kept_among(job, rows)
+    columns = [*(column.split()[0] for column in ROWS_DDL.split(", ")), *kept]
 
     def clean_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield clean_rows(batch, profile, min_words, min_arabic).select(columns)
 
-    return rows.mapInArrow(clean_partition, ROWS_DDL)
+    return rows.mapInArrow(clean_partition, ", ".join([ROWS_DDL, *(f"`{name}` STRING" for name in kept)]))
+
+
+def kept_among(job: Job, rows: DataFrame) -> list[str]:
+    """The kept columns that rows have; what comes from raw_tweets has none."""
+    return [name for name in kept_columns(job.settings.input) if name in rows.columns]
 
 
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave: usable rows to clean_tweets, the others to quarantine, and none to both."""
     # Of rows with one id the first text, with a label if any has one: the same on every run.
-    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"))
-    rows = staged.withColumn("place", F.row_number().over(first)).where("place = 1").drop("place").cache()
+    kept = kept_among(job, staged)
+    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"), *kept)
+    rows = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1").drop("_place").cache()
     by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
     total = staged.count()
     usable = by_reason.pop(None, 0)
     # An archive without labels takes none away.
-    values = {name: f"new.{name}" for name in CLEAN_TWEETS.columns} | {
+    table = CLEAN_TWEETS.keeping(kept)
+    values = {name: f"new.`{name}`" for name in table.columns} | {
         "dialect": "coalesce(new.dialect, old.dialect)"
     }
     job.lake.merge(
-        CLEAN_TWEETS,
+        table,
         rows,
         update=values,
         delete_if="new.reason IS NOT NULL",

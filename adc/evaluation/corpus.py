@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import functions as F
 
 from adc.lake import Lake
-from adc.scoring.shares import ALL
+from adc.scoring.shares import ALL, TIMES
 from adc.tables import SHARES
 
 # Groups shown of each kind: the latest times, the largest of others.
@@ -78,8 +78,15 @@ def corpora(lake: Lake, models: Sequence[str]) -> list[Corpus]:
             Group(row["value"], row["tweets"], shares)
         )
     return [
-        Corpus(model, grouping, sorted(found[:SHOWN], key=lambda group: group.value))
+        Corpus(model, grouping, _shown(grouping, found))
         for (model, grouping), found in sorted(
             groups.items(), key=lambda item: (models.index(item[0][0]), item[0][1] != ALL, item[0][1])
         )
     ]
+
+
+def _shown(grouping: str, largest: Sequence[Group]) -> list[Group]:
+    """Of times the latest, of other values the largest, in order."""
+    if grouping in TIMES:
+        return sorted(largest, key=lambda group: group.value)[-SHOWN:]
+    return sorted(largest[:SHOWN], key=lambda group: group.value)

@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from itertools import combinations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import archive_rows, read_archive
+from adc.archives import open_archive
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
 from adc.errors import UsageError
@@ -100,24 +100,16 @@ def _evaluate(
     job.outputs |= {"report": job.lake.files.qualified(target), "figures": job.lake.files.qualified(data)}
 
 
-# A word is what holds an Arabic letter, as in the column n_words.
-WORDS = rf"\S*{ARABIC_LETTER}\S*"
-
-
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     """The labelled rows to evaluate on and what they are called.
 
     Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows = archive_rows(
-            read_archive(job.lake.spark, labelled, job.settings.input), labelled, job.settings.input
-        )
+        rows = open_archive(job, labelled)
         rows = rows.where("dialect IS NOT NULL").dropDuplicates(["id"])
         none = F.lit(None).cast("string")
-        rows = rows.withColumns(
-            {"clean": none, "profile_hash": none, "n_words": F.regexp_count("text", F.lit(WORDS))}
-        )
+        rows = rows.withColumns({"clean": none, "profile_hash": none, "n_words": _words(F.col("text"))})
     else:
         if not job.lake.exists(CLEAN_TWEETS):
             raise UsageError(
@@ -126,6 +118,11 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
         rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
     columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
     return rows.select(*columns, F.col("n_words").alias("words")), labelled or split
+
+
+def _words(text: Column) -> Column:
+    """How many words hold an Arabic letter, as in the column n_words; in one pass, however long a text is."""
+    return F.size(F.filter(F.split(text, r"\s+"), lambda word: word.rlike(ARABIC_LETTER)))
 
 
 def _judged(job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame) -> DataFrame:

@@ -1,11 +1,12 @@
 """The score stage: clean tweets, or any archive, to `predictions`, keyed by tweet and model."""
 
+import hashlib
 from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import archive_rows, read_archive
+from adc.archives import kept_columns, open_archive
 from adc.errors import UsageError
 from adc.job import Job
 from adc.lake import latest_changes
@@ -26,7 +27,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     lake = job.lake
     bundle = chosen_bundle(job, bundle_path)
     for name in job.settings.score.groupings:
-        grouping(name, list(PREDICTIONS.columns))
+        grouping(name, list(PREDICTIONS.keeping(kept_columns(job.settings.input)).columns))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
     waves = Waves(
@@ -35,7 +36,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         lambda staged: commit_scored(job, staged),
     )
     if path:
-        rows = archive_rows(read_archive(lake.spark, path, job.settings.input), path, job.settings.input)
+        rows = open_archive(job, path)
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
             return
@@ -48,10 +49,19 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         if job.dry_run:
             job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
             return
+        kept = kept_columns(job.settings.input)
+        for name in kept:
+            if name.lower() not in map(str.lower, lake.read(CLEAN_TWEETS).columns):
+                raise UsageError(
+                    f"input.keep={kept[name]}: {lake.where(CLEAN_TWEETS)} has no column {name}; "
+                    "run clean with --input and the same input.keep first"
+                )
         lake.ensure(PREDICTIONS)
         # Whatever decides a prediction is in the name: under other settings a full pass begins.
         told = job.settings.score
         rules = f"{bundle.model}-{told.abstain_below}-{told.plausible_mass}-{told.top_k}"
+        if kept:
+            rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
         checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)
         if replace:
             lake.files.delete(checkpoint)
@@ -87,16 +97,18 @@ def scored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
         rows = latest_changes(rows, "id")
     if "skipped" not in rows.columns:
         rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
+    kept = kept_columns(job.settings.input)
     once = rows.groupBy("id").agg(
         # Of rows with one id the first text: the same on every run.
         F.min_by(
-            F.struct(*(name for name in rows.columns if name != "id")), F.struct("text", "source")
+            F.struct(*(name for name in rows.columns if name != "id")), F.struct("text", "source", *kept)
         ).alias("row"),
         F.count("*").alias("occurrences"),
     )
     distinct = once.select("id", "row.*", "occurrences")
     fresh = with_predictions(distinct.where("skipped IS NULL"), bundle, job.settings.score)
-    columns = [*(name for name in PREDICTIONS.columns if name != "scored_at"), "skipped", "occurrences"]
+    told = PREDICTIONS.keeping(kept).columns
+    columns = [*(name for name in told if name != "scored_at"), "skipped", "occurrences"]
     held = distinct.where("skipped IS NOT NULL")
     return fresh.unionByName(held, allowMissingColumns=True).select(*columns)
 
@@ -111,11 +123,24 @@ def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
         F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
     ).first()
     fresh = staged.where("skipped IS NULL").drop("skipped", "occurrences")
-    columns = [name for name in PREDICTIONS.columns if name not in (*PREDICTIONS.key, "scored_at")]
+    table = PREDICTIONS.keeping(kept_columns(job.settings.input))
+    columns = [name for name in table.columns if name not in (*table.key, "scored_at")]
     job.lake.merge(
-        PREDICTIONS,
+        table,
         fresh.withColumn("scored_at", F.lit(job.started_at)),
-        update_if=" OR ".join(f"NOT (old.{name} <=> new.{name})" for name in columns),
+        update_if=" OR ".join(map(_changed, columns)),
         bounded_by="id",
     )
     return figures.asDict() if figures else {}
+
+
+def _changed(column: str) -> str:
+    """The condition that a prediction is another one.
+
+    The last digits of a probability depend on the texts it was computed beside, which is no change.
+    """
+    if column in ("confidence", "region_confidence"):
+        return f"NOT (round(old.{column}, 4) <=> round(new.{column}, 4))"
+    if column == "top_k":
+        return "NOT (old.top_k.dialect <=> new.top_k.dialect)"
+    return f"NOT (old.`{column}` <=> new.`{column}`)"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import id_rows, read_archive
+from adc.archives import id_rows, open_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.samples import write_sample_corpus
@@ -55,7 +55,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
     if size and size > most:
         raise UsageError(f"scrape.batch_size={size}: scrape.api={api} takes at most {most} ids a request")
     with _api(job, ids) as (url, path):
-        rows = id_rows(read_archive(job.lake.spark, path, job.settings.input), path, job.settings.input)
+        rows = open_archive(job, path, id_rows)
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
         work.checked.cache()
         try:

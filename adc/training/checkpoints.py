@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,9 +40,10 @@ def save_checkpoint(uri: str, checkpoint: Checkpoint) -> None:
     facts = np.frombuffer(json.dumps(checkpoint.facts).encode(), np.uint8)
     np.savez(content, allow_pickle=False, **{FACTS: facts}, **checkpoint.arrays)
     name = f"{folder}/epoch-{checkpoint.facts['epoch']:05d}.npz"
-    with system.open_output_stream(f"{name}.partial") as stream:
+    partial = f"{name}.{uuid.uuid4().hex}.partial"
+    with system.open_output_stream(partial) as stream:
         stream.write(content.getbuffer())
-    system.move(f"{name}.partial", name)
+    system.move(partial, name)
     for old in before:
         if old != name:
             system.delete_file(old)

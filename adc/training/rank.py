@@ -165,13 +165,14 @@ class Rank:
                 row |= {f"val_{name}": value for name, value in self._figures(labels, logits).items()}
             history.append(row)
             if plan.patience and best_epoch(history) == epoch:
-                self.best = [value.copy() for value in self.average.values]
+                with self.average.in_place():
+                    self.best = [variable.value.numpy() for variable in self.network.trainable_variables]
             self._keep(history)
             self._tell(
                 epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
             )
         if self.best:
-            self.average.values = self.best
+            self.average.values, self.average.updates = self.best, max(1, self.average.updates)
         with self.average.in_place():
             return self._result(history, train, val, test)
 

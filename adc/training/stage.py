@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +36,7 @@ from adc.training.examples import (
     with_teacher,
     write_shards,
 )
-from adc.training.folds import NONE
+from adc.training.folds import FOLDS, NONE
 from adc.training.rank import PROGRESS_MARK, SHARDS, Plan, train_rank
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
@@ -82,12 +84,14 @@ def train(job: Job, target: str | None = None) -> None:
         return
 
     # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
-    folder = lake.path("_staging", f"train-{made['fingerprint'][:16]}")
-    if lake.files.exists(f"{folder}/{PREPARED}"):
+    whose = hashlib.sha256(f"{made['fingerprint']} {lake.files.qualified(place)}".encode()).hexdigest()
+    folder = lake.path("_staging", f"train-{whose[:16]}")
+    try:
+        untrained = open_bundle(lake.files, f"{folder}/{PREPARED}")
         job.say(f"going on with what a run that was ended has left in {folder}")
-    else:
-        store_bundle(lake.files, prepared(job, examples, counts, folder, made), f"{folder}/{PREPARED}")
-    untrained = open_bundle(lake.files, f"{folder}/{PREPARED}")
+    except UsageError:
+        untrained = prepared(job, examples, counts, folder, made)
+        store_bundle(lake.files, untrained, f"{folder}/{PREPARED}")
     job.say(
         f"{by_split['train']:,} tweets in {len(counts)} dialects, {untrained.encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
@@ -102,7 +106,11 @@ def train(job: Job, target: str | None = None) -> None:
         metrics=result["metrics"],
         history=tuple(result["history"]),
     )
-    store_bundle(lake.files, bundle, place)
+    if lake.files.exists(place):
+        # Another run has been faster.
+        _same_or_refuse(job, place, made)
+    else:
+        store_bundle(lake.files, bundle, place)
     lake.files.delete(folder)
     job.outputs["bundle"] = place
     for split, figures in bundle.metrics.items():
@@ -146,6 +154,9 @@ def linear_models(
     if not model.evidence and not model.soft_labels:
         return None, []
     texts, keys = corpus(examples, labels, job.settings.train.evidence_rows)
+    for fold in range(FOLDS):
+        # Said here, not by a task in the middle of the fits.
+        texts.fitted(fold)
     linear = cross_fit(texts, encoder, model.gram_min_count, side_by_side(examples.sparkSession))
     right = (linear.teacher.argmax(axis=1) == texts.labels).mean()
     job.say(
@@ -197,18 +208,20 @@ class RankOutput:
         self._stage, self._epochs, self._logs = stage, epochs, logs
         self._rest: list[str] = []
         self._partial = ""
+        self._lock = threading.Lock()
 
     def write(self, text: str) -> int:
         """Called by Horovod with pieces of the ranks' output."""
-        *lines, self._partial = (self._partial + text).split("\n")
-        for line in lines:
-            before, mark, facts = line.partition(PROGRESS_MARK)
-            if mark:
-                told = json.loads(facts)
-                print(f"{self._stage}: {self._told(told)}", file=sys.stderr, flush=True)
-                self._log(told)
-            else:
-                self._rest = [*self._rest[-200:], before]
+        # One thread a rank and stream writes here.
+        with self._lock:
+            *lines, self._partial = (self._partial + text).split("\n")
+            for line in lines:
+                facts = _facts(line)
+                if facts:
+                    print(f"{self._stage}: {self._told(facts)}", file=sys.stderr, flush=True)
+                    self._log(facts)
+                else:
+                    self._rest = [*self._rest[-200:], line]
         return len(text)
 
     def flush(self) -> None:
@@ -245,6 +258,14 @@ class RankOutput:
         """The last line of a rank's traceback, if there was one."""
         errors = [line for line in self._rest if "Error: " in line]
         return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
+
+
+def _facts(line: str) -> dict[str, Any] | None:
+    """What a rank told in a line; None for other lines, and for one that another stream has cut in two."""
+    _, mark, facts = line.partition(PROGRESS_MARK)
+    with suppress(ValueError):
+        return json.loads(facts) if mark else None
+    return None
 
 
 def tensorboard_writer(job: Job) -> Any:

@@ -2,15 +2,21 @@ import bz2
 import datetime
 import gzip
 import json
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adc.archives import archive_rows, id_rows, read_archive
+from adc.archives import archive_rows, id_rows, open_archive, read_archive
+from adc.cleaning.stage import clean
 from adc.errors import UsageError
+from adc.scoring.stage import score
 from adc.settings import InputSettings
-from tests.spark.contents import rows
+from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
+from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 
@@ -291,3 +297,160 @@ def test_values_within_others_are_named_with_dots(read):
     }.items():
         with pytest.raises(UsageError, match=rf"input\.text={message}"):
             read("a.jsonl", nested, text=name)
+
+
+GOOD = "شلونك يا صاحبي اليوم"
+
+
+def test_what_cannot_be_parsed_goes_to_quarantine_and_the_rest_is_read(job, lake, bundle_path, tmp_path):
+    torn = tmp_path / "torn.jsonl"
+    lines = [json.dumps({"id": str(n), "text": GOOD}) for n in range(3)]
+    torn.write_text("\n".join([lines[0], lines[1][:-9], lines[2], '"no object"', lines[1][:-9], ""]))
+    archive = tmp_path / "torn.js"
+    archive.write_text(ARCHIVE.replace('"id_str": "2"', '"id_str": 2"').removesuffix("  }\n]"))
+
+    dry = job("clean", dry_run=True)
+    clean(dry, str(torn))
+    assert not lake.exists(QUARANTINE)
+    counts = []
+    for path in (torn, torn, archive):
+        this = job("clean", input__source="mine")
+        clean(this, str(path))
+        counts.append({name: number for name, number in this.counts.items() if number})
+    assert counts[:2] == [{"input": 5, "clean": 2, "quarantined": 3, "quarantined.bad_record": 3}] * 2
+    assert counts[2]["input"] == 5 and counts[2]["quarantined.bad_record"] == 2
+    assert contents(lake, CLEAN_TWEETS, "id") == [("0",), ("1050118621198921728",), ("2",), ("3",), ("4",)]
+    bad = lake.read(QUARANTINE).where("reason = 'bad_record'")
+    records = [json.loads(row["payload"]) for row in bad.collect()]
+    assert sorted(row["record"] for row in records if row["source"] == str(torn)) == [
+        '"no object"',
+        lines[1][:-9],
+    ]
+    assert all(len(row["row_key"]) == len("sha256:") + 32 for row in bad.collect())
+
+    this = job("score")
+    score(this, str(torn), bundle_path)
+    assert (this.counts["input"], this.counts["quarantined.bad_record"]) == (2, 3)
+    assert lake.read(QUARANTINE).where("stage = 'score'").count() == 2
+    assert rows(open_archive(job("scrape"), str(torn), id_rows), "id") == [("0",), ("2",)]
+
+
+def test_kept_columns_go_with_the_rows_into_the_tables(job, lake, bundle_path, tmp_path):
+    def run(stage, path=None, keep=""):
+        this = job(stage, input__keep=keep)
+        (clean if stage == "clean" else partial(score, bundle_path=bundle_path))(this, path and str(path))
+        return this.counts
+
+    plain, rich = tmp_path / "plain.csv", tmp_path / "rich.jsonl"
+    plain.write_text(f"id,text\n1,{GOOD}\n")
+    tweet = {
+        "id": "2",
+        "text": GOOD,
+        "user": {"location": "الرياض", "id": 9007199254740993},
+        "lang": "ar",
+        "مدينة": "جدة",
+    }
+    rich.write_text(json_lines([tweet]))
+    run("clean", plain)
+    assert run("score")["scored"] == 1
+    kept = "user.location, lang, user, مدينة"
+    run("clean", rich, kept)
+    # A table of which a stream has read part gets further columns: the stream goes on.
+    assert run("score")["scored"] == 1
+    values = ("الرياض", "ar", '{"id":"9007199254740993","location":"الرياض"}', "جدة")
+    names = ("id", "user_location", "lang", "user", "مدينة")
+    expected = [("1", None, None, None, None), ("2", *values)]
+    assert contents(lake, CLEAN_TWEETS, *names) == expected
+    assert run("score", keep=kept)["scored"] == 2
+    assert contents(lake, PREDICTIONS, *names) == expected
+    # Rows of a file that has none of them leave them as they are.
+    run("clean", plain)
+    assert contents(lake, CLEAN_TWEETS, *names) == expected
+
+    tweet["id"] = "3"
+    rich.write_text(json_lines([tweet]))
+    assert run("score", rich, kept)["scored"] == 1
+    assert contents(lake, PREDICTIONS, *names) == [*expected, ("3", *values)]
+    with pytest.raises(UsageError, match=r"input\.keep=city: .*clean_tweets has no column city; run clean"):
+        run("score", keep="city")
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (["city"], "input.keep=city: no such column; there are id, text, Dialect"),
+        (["Dialect"], "input.keep=Dialect: adc's tables have a column dialect of their own"),
+        (["x.y", "x y"], "input.keep=x y: x_y is kept already"),
+        (["1st"], "input.keep=1st: the name of a kept column begins with a letter"),
+    ],
+)
+def test_columns_that_cannot_be_kept_are_refused(read, keep, message):
+    with pytest.raises(UsageError, match=message):
+        read("a.csv", "id,text,Dialect\n1,x,y\n", keep=keep)
+
+
+def test_labels_are_spelled_by_the_users_own_file(job, read, tmp_path, capsys):
+    content = "id,text,dialect\n" + "".join(
+        f"{n},نص,{label}\n" for n, label in enumerate(["Egypt", " EGYPTIAN ", "مصر", "eg", "MSA", "Gulf", ""])
+    )
+    expected = ["EG", "EG", "EG", "EG", None, "Gulf", None]
+    for name, mapping in {
+        "labels.yaml": "Egypt: EG\negyptian: EG\nمصر: EG\nMSA: null\n",
+        "labels.csv": "\ufeffEgypt;EG\r\negyptian;EG\r\nمصر;EG\r\n\r\nMSA;\r\n",
+    }.items():
+        (tmp_path / name).write_text(mapping)
+        found = read("a.csv", content, ("id", "dialect"), labels=str(tmp_path / name))
+        assert [label for _, label in found] == expected
+        found = read("a.csv", content, ("id", "dialect"), id_rows, labels=str(tmp_path / name))
+        assert [label for _, label in found] == expected
+    open_archive(job("clean", input__labels=tmp_path / "labels.csv"), str(tmp_path / "a.csv"))
+    assert "no code and not in …/labels.csv, kept as they are: Gulf\n" in capsys.readouterr().out.replace(
+        str(tmp_path), "…"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "mapping", "message"),
+    [
+        ("none.yaml", None, "none.yaml does not exist"),
+        ("a.yaml", "- Egypt", "a.yaml: expected lines `spelling: code`"),
+        ("b.yaml", "Egypt: [EG]", "b.yaml: Egypt must stand for one code"),
+        ("c.yaml", "Egypt: EG\negypt: SD", "c.yaml: egypt stands for EG and for SD"),
+        ("d.csv", "Egypt,EG\nSudan\n", "d.csv: Sudan: expected spelling,code"),
+        ("e.csv", b"Egypt,\xff", "e.csv cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_labels_is_refused_by_name(read, tmp_path, name, mapping, message):
+    if mapping is not None:
+        (tmp_path / name).write_bytes(mapping if isinstance(mapping, bytes) else mapping.encode())
+    with pytest.raises(UsageError, match=message):
+        read("a.csv", "id,text,label\n1,x,y\n", labels=str(tmp_path / name))
+
+
+def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(job, lake, bundle_path, capsys):
+    def change(table, records, *numbers):
+        for number in numbers:
+            lake.merge(table, records(lake, {"id": "1", "text": f"{GOOD} {number}"}))
+
+    def run(stage):
+        this = job(stage)
+        clean(this) if stage == "clean" else score(this, bundle_path=bundle_path)
+        return this.counts["input"]
+
+    folder = Path(lake.root.removeprefix("file:"))
+    log, changes = folder / "raw_tweets" / "_delta_log", folder / "clean_tweets" / "_change_data"
+    change(RAW_TWEETS, raw_rows, 1)
+    assert (run("clean"), run("score")) == (1, 1)
+    lake.spark.sql(f"ALTER TABLE delta.`{log.parent}` SET TBLPROPERTIES ('delta.checkpointInterval' = '1')")
+    change(RAW_TWEETS, raw_rows, 2, 3)
+    newest = max(file.name for file in log.glob("*.checkpoint.parquet"))[:20]
+    # As Delta clears its log of what is older than delta.logRetentionDuration, and VACUUM the change feed.
+    for file in log.iterdir():
+        if file.name.lstrip(".")[:20].isdigit() and file.name.lstrip(".")[:20] < newest:
+            file.unlink()
+    assert run("clean") == 1
+    assert contents(lake, CLEAN_TWEETS, "text") == [(f"{GOOD} 3",)]
+    rmtree(changes)
+    assert run("score") == 1
+    assert capsys.readouterr().out.count("a full pass: what changed since the last run is no longer in") == 2
+    assert (run("clean"), run("score")) == (0, 0)

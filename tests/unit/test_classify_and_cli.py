@@ -99,6 +99,11 @@ def test_classify_follows_the_settings(monkeypatch, bundle_folder):
     assert (row["dialect"], row["note"], len(row["top_k"])) == (None, "low_confidence", 1)
 
 
+def test_a_gap_in_a_column_is_an_empty_text(tiny_bundle):
+    found = adc.classify(pd.Series(["عايز كده", None, float("nan")]), tiny_bundle)
+    assert found["note"].tolist() == [None, "no_arabic", "no_arabic"]
+
+
 def test_classify_says_what_it_lacks(tmp_path):
     with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
         adc.classify(TEXTS, tmp_path / "nope")

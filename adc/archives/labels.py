@@ -1,0 +1,66 @@
+"""The user's own spellings of dialects, as codes: the file of input.labels."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+import yaml
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from adc.dialects import DIALECTS
+from adc.errors import UsageError
+from adc.files import Files
+
+# A spelling that is mapped to one of these stands for no dialect: its row has no label.
+NOTHING = ("", "null", "~")
+
+
+def read_labels(files: Files, path: str) -> dict[str, str | None]:
+    """Lower-case spelling → code (None: no label), from YAML `spelling: code` or CSV of these two columns.
+
+    Every code stands for itself, also in lower case. Raises UsageError naming the file and the spelling.
+    """
+    if not files.exists(path):
+        raise UsageError(f"input.labels={path} does not exist")
+    try:
+        text = files.read_text(path)
+        is_yaml = PurePosixPath(path).suffix.lower() in (".yaml", ".yml")
+        pairs = _from_yaml(text, path) if is_yaml else _from_csv(text, path)
+    except (UnicodeDecodeError, yaml.YAMLError, csv.Error) as error:
+        raise UsageError(f"input.labels={path} cannot be read: {error}") from None
+    codes: dict[str, str | None] = {}
+    for written, code in pairs:
+        spelling, meant = written.strip().lower(), None if code.strip() in NOTHING else code.strip()
+        if codes.setdefault(spelling, meant) != meant:
+            raise UsageError(f"input.labels={path}: {written} stands for {codes[spelling]} and for {meant}")
+    return {code.lower(): code for code in (*DIALECTS.codes, *codes.values()) if code} | codes
+
+
+def as_codes(label: Column, codes: Mapping[str, str | None]) -> Column:
+    """Labels as codes; one that the mapping lacks stays as it is."""
+    known = F.from_json(F.lit(json.dumps(codes)), "map<string, string>")
+    spelling = F.lower(label)
+    return F.when(F.map_contains_key(known, spelling), F.try_element_at(known, spelling)).otherwise(label)
+
+
+def _from_yaml(text: str, path: str) -> Iterable[tuple[str, str]]:
+    # Everything a string: NO is Norway.
+    content = yaml.load(text, Loader=yaml.BaseLoader)
+    if not isinstance(content, dict):
+        raise UsageError(f"input.labels={path}: expected lines `spelling: code`")
+    for spelling, code in content.items():
+        if not isinstance(code, str):
+            raise UsageError(f"input.labels={path}: {spelling} must stand for one code, not {code}")
+    return content.items()
+
+
+def _from_csv(text: str, path: str) -> Iterable[tuple[str, str]]:
+    lines = text.splitlines()
+    separator = max(",;\t", key=(lines or [""])[0].count)
+    for row in csv.reader(lines, delimiter=separator):
+        if row and len(row) != 2:
+            raise UsageError(f"input.labels={path}: {separator.join(row)}: expected spelling{separator}code")
+        if row:
+            yield row[0], row[1]

@@ -1,0 +1,70 @@
+"""What every stage does with a file it is given: its rows, and its bad records to quarantine."""
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from adc.archives.columns import archive_rows
+from adc.archives.labels import read_labels
+from adc.archives.readers import read_archive
+from adc.archives.tweets import BAD_RECORD
+from adc.job import Job
+from adc.settings import InputSettings
+from adc.tables import QUARANTINE
+
+Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
+
+UNMAPPED_SHOWN = 10
+
+
+def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
+    """The rows of a file in this shape; what cannot be parsed goes to quarantine and is counted.
+
+    Raises UsageError, before anything is written, for what cannot be read or found in it.
+    """
+    settings = job.settings.input
+    frame = read_archive(job.lake.spark, path, settings)
+    rows = shape(frame, path, settings)
+    if settings.labels:
+        _tell_unmapped(job, path, rows, settings.labels)
+    if BAD_RECORD in frame.columns and not job.dry_run:
+        _quarantine(job, path, frame)
+    return rows
+
+
+def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
+    codes = [code for code in read_labels(job.lake.files, labels).values() if code]
+    strangers = rows.select("dialect").where(~F.col("dialect").isin(codes)).distinct().orderBy("dialect")
+    found = [row["dialect"] for row in strangers.take(UNMAPPED_SHOWN + 1)]
+    if found:
+        more = ", …" if len(found) > UNMAPPED_SHOWN else ""
+        job.say(
+            f"labels of {path} that are no code and not in {labels}, kept as they are: "
+            f"{', '.join(found[:UNMAPPED_SHOWN])}{more}"
+        )
+
+
+def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
+    staged = f"{job.staging}/bad_records"
+    record = F.col(BAD_RECORD)
+    frame.where(record.isNotNull()).select(
+        F.lit(job.stage).alias("stage"),
+        F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32)).alias("row_key"),
+        F.lit("bad_record").alias("reason"),
+        F.to_json(F.struct(F.lit(path).alias("source"), record.alias("record"))).alias("payload"),
+        F.lit(job.run_id).alias("run_id"),
+        F.lit(job.started_at).alias("at"),
+    ).write.parquet(staged)
+    bad = job.lake.spark.read.parquet(staged)
+    number = bad.count()
+    job.count(**{"quarantined.bad_record": number})
+    if "quarantined" in job.counts:  # a stage that counts these among its input
+        job.count(input=number, quarantined=number)
+    job.say(f"{path}: {number:,} records cannot be parsed; they are in quarantine as bad_record")
+    job.lake.merge(
+        QUARANTINE,
+        bad.dropDuplicates(["row_key"]),
+        update_if="NOT (old.reason <=> new.reason AND old.payload <=> new.payload)",
+        bounded_by="row_key",
+    )
