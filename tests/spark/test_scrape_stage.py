@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from adc.errors import RunError, UsageError
@@ -5,6 +7,7 @@ from adc.scraping.server import Behaviour, LookupServer
 from adc.scraping.stage import WavesInIdOrder, commit_outcomes, ranked, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
+from tests.unit.scraping.test_x_api import documented, serving
 
 pytestmark = pytest.mark.spark
 
@@ -193,6 +196,24 @@ def test_a_batch_larger_than_the_api_takes_is_refused(job, ids):
         run = job("scrape", scrape__url="http://127.0.0.1:9/", scrape__api=api, scrape__batch_size=size)
         with pytest.raises(UsageError, match=f"scrape.api={api} takes at most {size - 1} ids"):
             scrape(run, ids("1,"))
+
+
+def test_a_whole_run_over_the_api_of_x(job, lake, ids):
+    listed = ids("10,SA", "11,", "20,", "21,EG", *(f"{number}," for number in range(1000, 1150)))
+    answer = partial(documented, unknown=("Not Found Error", "resource-not-found"))
+    with serving(answer) as (url, paths):
+        settings = {"scrape__url": url, "scrape__api": "x2", "scrape__token": "right"}
+        first, again = (job("scrape", **settings) for _ in range(2))
+        scrape(first, listed)
+        asked = len(paths)
+        scrape(again, listed)
+    # 154 ids, a hundred a request at most.
+    assert asked == len(paths) == 2
+    assert checked(first) == {"input": 154, "asked": 154, "found": 2, "missing": 152}
+    assert checked(again) == {"input": 154, "already": 154}
+    known = rows(lake.read(RAW_TWEETS).where("dialect IS NOT NULL OR id = '11'"), "id", "status", "error")
+    assert known == [("10", "found", None), ("11", "found", None), ("21", "missing", "Authorization Error")]
+    assert rows(lake.read(RAW_TWEETS).where("id = '11'"), "text") == [("طويل " * 100,)]
 
 
 def test_an_api_that_serves_nobody_stops_the_run_and_leaves_ids_unasked(job, lake, ids):

@@ -22,8 +22,11 @@ TWEETS = {
 GONE = {"20": ("Not Found Error", "resource-not-found"), "21": ("Authorization Error", "not-authorized")}
 
 
-def documented(ids: list[str], authorization: str | None) -> tuple[int, object, dict[str, str]]:
-    """The answer as the API's documentation describes it."""
+def documented(
+    ids: list[str], authorization: str | None, unknown: tuple[str, str] | None = None
+) -> tuple[int, object, dict[str, str]]:
+    """The answer as the API's documentation describes it; `unknown`: of ids that nothing is known of."""
+    gone = GONE | {i: unknown for i in ids if unknown and i not in TWEETS and i not in GONE}
     if authorization != "Bearer right":
         return 401, {"title": "Unauthorized", "status": 401, "type": "about:blank"}, {}
     if bad := [tweet_id for tweet_id in ids if not tweet_id.isdecimal()]:
@@ -38,11 +41,11 @@ def documented(ids: list[str], authorization: str | None) -> tuple[int, object, 
             "resource_id": tweet_id,
             "resource_type": "tweet",
             "parameter": "ids",
-            "title": GONE[tweet_id][0],
-            "type": PROBLEM + GONE[tweet_id][1],
+            "title": gone[tweet_id][0],
+            "type": PROBLEM + gone[tweet_id][1],
         }
         for tweet_id in ids
-        if tweet_id in GONE
+        if tweet_id in gone
     ]:
         answer["errors"] = errors
     return 200, answer, {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "299"}
