@@ -58,6 +58,8 @@ def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
     ).write.parquet(staged)
     bad = job.lake.spark.read.parquet(staged)
     number = bad.count()
+    if not number:
+        return
     job.count(**{"quarantined.bad_record": number})
     if "quarantined" in job.counts:  # a stage that counts these among its input
         job.count(input=number, quarantined=number)

@@ -4,6 +4,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from adc.archives.tweets import BAD_RECORD
 from adc.archives.values import spans_lines, split_texts
@@ -24,6 +25,8 @@ FORMAT_OF_ENDING = {
 }
 # How a file begins whose name tells nothing.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
+# A separator that no text holds: a table of one column has none.
+NO_SEPARATOR = "\x1f"
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
 
@@ -69,16 +72,7 @@ def form_of(spark: SparkSession, path: str) -> str:
 
 def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     if form == "csv":
-        separator, line_ending = _csv_shape(spark, path)
-        # Every column a string: a tweet id that has been a number once may have lost its last digits.
-        reader = (
-            spark.read.option("header", True)
-            .option("multiLine", True)
-            .option("escape", '"')
-            .option("sep", separator)
-        )
-        # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
-        return (reader.option("lineSep", line_ending) if line_ending else reader).csv(path)
+        return _read_csv(spark, path)
     if form == "json":
         # Numbers as they are written: an id that has been a float is another id.
         reader = spark.read.option("primitivesAsString", True)
@@ -96,6 +90,35 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     return spark.read.format(form).load(path)
 
 
+def _read_csv(spark: SparkSession, path: str) -> DataFrame:
+    """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
+    separator, line_ending = _csv_shape(spark, path)
+    reader = (
+        spark.read.option("header", True)
+        .option("multiLine", True)
+        .option("escape", '"')
+        .option("sep", separator)
+        .option("columnNameOfCorruptRecord", BAD_RECORD)
+    )
+    if line_ending:
+        # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
+        reader = reader.option("lineSep", line_ending)
+    names = reader.csv(path).columns
+    if not names:
+        return spark.createDataFrame([], StructType())
+    # A tweet id that has been a number once may have lost its last digits.
+    schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
+    # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
+    *others, last = names
+    last = last.rstrip("\r")
+    rows = reader.schema(schema).csv(path).toDF(*others, last, BAD_RECORD)
+    end = F.col("`" + last.replace("`", "``") + "`")
+    # Named beside another column: Spark does not read the bad records alone.
+    blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
+    cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
+    return rows.where(~blank).withColumn(last, cut)
+
+
 def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
     """The first two lines that are not blank, of a long one its two ends; without them empty texts."""
     text, half = F.btrim("value", F.lit("\ufeff \t\r")), BEGINNING // 2
@@ -108,14 +131,12 @@ def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
 
 
 def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
-    """What the header line shows: the character between columns (`,` `;` or tab) and the line's ending."""
+    """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
     line = spark.read.option("lineSep", "\n").text(path).first()
     header = line[0] if line else ""
     separator = max(",;\t", key=header.count)
-    if header.endswith("\r"):
-        return separator, "\r\n"
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
-    return separator, None if "\r" in header else "\n"
+    return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
 
 
 def _reason(error: AnalysisException | Py4JJavaError) -> str:

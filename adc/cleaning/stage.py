@@ -113,10 +113,10 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
     total = staged.count()
     usable = by_reason.pop(None, 0)
-    # An archive without labels takes none away.
+    # An archive that says nothing of label, author or time takes none away.
     table = CLEAN_TWEETS.keeping(kept)
     values = {name: f"new.`{name}`" for name in table.columns} | {
-        "dialect": "coalesce(new.dialect, old.dialect)"
+        name: f"coalesce(new.`{name}`, old.`{name}`)" for name in ("dialect", "author", "created_at", *kept)
     }
     job.lake.merge(
         table,

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc.archives import archive_rows, id_rows, open_archive, read_archive
+from adc.archives.tweets import BAD_RECORD
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
 from adc.scoring.stage import score
@@ -454,3 +455,24 @@ def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(job, lake,
     assert run("score") == 1
     assert capsys.readouterr().out.count("a full pass: what changed since the last run is no longer in") == 2
     assert (run("clean"), run("score")) == (0, 0)
+
+
+def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, tmp_path):
+    path = tmp_path / "a.csv"
+    lines = ["id,text,dialect\r", "1,سلام,EG", "2,هلا,SA\r", "", "3,صباح الخير, يا ناس,EG", "4,قصير"]
+    path.write_bytes("\n".join([*lines, '5,"a\r\nb",\r', ""]).encode())
+    frame = read_archive(spark, str(path), InputSettings())
+    bad = [row[0] for row in frame.where(f"{BAD_RECORD} IS NOT NULL").select(BAD_RECORD).collect()]
+    assert [record.split(",")[0] for record in bad] == ["3", "4"]
+    good = frame.where(f"{BAD_RECORD} IS NULL").drop(BAD_RECORD)
+    assert [tuple(row) for row in good.collect()] == [
+        ("1", "سلام", "EG"),
+        ("2", "هلا", "SA"),
+        ("5", "a\r\nb", None),
+    ]
+
+
+def test_a_csv_of_one_column_is_not_cut_at_its_commas(spark, tmp_path):
+    (tmp_path / "a.csv").write_text("text\nسلام, يا ناس\n")
+    frame = read_archive(spark, str(tmp_path / "a.csv"), InputSettings())
+    assert [row["text"] for row in frame.collect()] == ["سلام, يا ناس"]
