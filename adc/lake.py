@@ -172,14 +172,16 @@ class Lake:
         """MERGEs rows by the table's key; conditions and values may name `old` and `new` rows.
 
         `rows` must be cheap and repeatable to read (Delta may read them twice) and hold a key once.
-        Without `update` every column of `rows` is set; without `update_if`, where one of them differs.
+        Without `update` every column of `rows` is set; without `update_if`, where that changes one.
         `bounded_by` names a key-like column whose range in `rows` bounds the part of the table that is
         read: over 20 million rows that is 10 s against 75 to 98 s.
         """
         self.ensure(table)
         columns = [name for name in rows.columns if name in table.columns]
         values = update or {name: f"new.`{name}`" for name in columns}
-        changed = " OR ".join(f"NOT (old.`{n}` <=> new.`{n}`)" for n in values if n not in table.key)
+        changed = " OR ".join(
+            f"NOT (old.`{n}` <=> {value})" for n, value in values.items() if n not in table.key
+        )
         condition = F.expr(" AND ".join(f"old.{name} = new.{name}" for name in table.key))
         if bounded_by:
             low, high = rows.agg(F.min(bounded_by), F.max(bounded_by)).first() or (None, None)

@@ -118,6 +118,9 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     values = {name: f"new.`{name}`" for name in table.columns} | {
         name: f"coalesce(new.`{name}`, old.`{name}`)" for name in ("dialect", "author", "created_at", *kept)
     }
+    if job.settings.input.split == "auto":
+        # The split follows from the author where one is known, or it would change with the archive.
+        values["split"] = "if(new.author IS NULL AND old.author IS NOT NULL, old.split, new.split)"
     job.lake.merge(
         table,
         rows,

@@ -110,6 +110,18 @@ def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, 
     assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
 
 
+def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
+    whole, bare = tmp_path / "whole.csv", tmp_path / "bare.csv"
+    whole.write_text("id,text,dialect,author,date\n1,عايز كده اوي,EG,somebody,2024-03-05\n")
+    bare.write_text("id,text\n1,عايز كده اوي\n")
+    run(str(whole), input__source="one", input__author="author")
+    known = contents(lake, CLEAN_TWEETS, "dialect", "author", "created_at", "split", "source")
+    # The text alone would put it elsewhere.
+    assert known[0][:2] == ("EG", "somebody") and known[0][2] is not None
+    run(str(bare), input__source="one")
+    assert contents(lake, CLEAN_TWEETS, "dialect", "author", "created_at", "split", "source") == known
+
+
 def test_what_cannot_be_cleaned_is_refused_and_a_dry_run_touches_nothing(
     job, lake, lake_root, tmp_path, capsys
 ):
