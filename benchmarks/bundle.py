@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from model import told_plainly
 from submit import run_job
-from tweets import KINDS, read_tweets
+from tweets import KINDS, labelled, read_tweets
 
 from adc.model.bundle import load_bundle
 
@@ -32,11 +32,9 @@ def main() -> None:
 
     files = arguments.lake / "input"
     files.mkdir(parents=True, exist_ok=True)
-    texts = pd.read_parquet(arguments.folder / "texts.parquet")
-    tweets = pd.read_csv(arguments.folder / "ids.csv", dtype=str).merge(texts, on="id")
     more = pd.read_parquet(arguments.folder / "more_train.parquet")
     parts = {
-        "tweets": (tweets, 1.0),
+        "tweets": (labelled(arguments.folder), 1.0),
         "extra": (pd.read_parquet(arguments.folder / "extra_train.parquet"), 1.0),
     }
     parts |= {kind: (more[more["kind"] == kind], weight) for kind, weight in KINDS.items()}

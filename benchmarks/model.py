@@ -23,7 +23,7 @@ from tweets import read_tweets
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
-from adc.evaluation.metrics import score
+from adc.evaluation.metrics import score_rows
 from adc.layers import load_settings
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
@@ -34,7 +34,8 @@ from adc.training.batches import Examples, examples_of
 from adc.training.encoding import Encoding, network_spec, plain
 from adc.training.evidence import Corpus, Linear, cross_fit
 from adc.training.folds import NONE
-from adc.training.rank import Plan, Rank
+from adc.training.plan import Plan
+from adc.training.rank import Rank
 
 
 def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
@@ -175,8 +176,7 @@ def told_plainly(folder: Path, rows: pd.DataFrame, split: str) -> None:
     for name, texts in (("as sent", rows["clean"]), ("typed", rows["clean"].map(plain))):
         best = predictor.probabilities(texts.tolist()).argmax(axis=1)
         labels = predictor.bundle.labels
-        pairs = pd.DataFrame({"label": rows["dialect"], "predicted": [labels[number] for number in best]})
-        figures = score(pairs.value_counts().rename("n").reset_index(), labels)
+        figures = score_rows(rows["dialect"].tolist(), [labels[number] for number in best], labels)
         print(f"{split} {name}: {100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}")
 
 

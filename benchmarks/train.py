@@ -10,8 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import pandas as pd
 from submit import run_job
+from tweets import labelled
 
 from adc.model.bundle import load_bundle
 
@@ -23,11 +23,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=20_000)
     arguments = parser.parse_args()
-    texts = pd.read_parquet(arguments.folder / "texts.parquet")
-    tweets = pd.read_csv(arguments.folder / "ids.csv", dtype=str).merge(texts, on="id")
     with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
         lake, archive = Path(scratch) / "lake", Path(scratch) / "tweets.parquet"
-        tweets.head(arguments.rows).to_parquet(archive, index=False)
+        labelled(arguments.folder).head(arguments.rows).to_parquet(archive, index=False)
         run_job("clean", lake, "--input", str(archive))
         base = 0.0
         for way, (ranks, threads) in WAYS.items():

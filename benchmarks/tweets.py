@@ -12,14 +12,20 @@ from adc.cleaning.rows import clean_rows
 KINDS = {"slice": 1.0, "open": 0.3, "slice5": 0.7}
 
 
+def labelled(folder: Path) -> pd.DataFrame:
+    """id, dialect and text of ids.csv + texts.parquet."""
+    return pd.read_csv(folder / "ids.csv", dtype=str).merge(
+        pd.read_parquet(folder / "texts.parquet"), on="id"
+    )
+
+
 def read_tweets(folder: Path, more: tuple[str, ...] = ()) -> pd.DataFrame:
     """clean, dialect, text_hash, split and weight of ids.csv + texts.parquet, split by hash.
 
     `more` names further training rows: `extra` (extra_train.parquet) and the kinds of more_train.parquet.
     A text that is in the main files is not taken again: none of val or test is trained on.
     """
-    ids = pd.read_csv(folder / "ids.csv", dtype=str)
-    parts = [_cleaned(ids.merge(pd.read_parquet(folder / "texts.parquet"), on="id"), None, 1.0)]
+    parts = [_cleaned(labelled(folder), None, 1.0)]
     if "extra" in more:
         parts.append(_cleaned(pd.read_parquet(folder / "extra_train.parquet"), "train", 1.0))
     kinds = [kind for kind in more if kind != "extra"]

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from adc.archives.tweets import BAD_RECORD
+from adc.archives.tweets import BAD_RECORD, named
 from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError
 from adc.files import Files
@@ -112,7 +112,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     *others, last = names
     last = last.rstrip("\r")
     rows = reader.schema(schema).csv(path).toDF(*others, last, BAD_RECORD)
-    end = F.col("`" + last.replace("`", "``") + "`")
+    end = named(last)
     # Named beside another column: Spark does not read the bad records alone.
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
     cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)

@@ -37,15 +37,20 @@ class Found:
         return not isinstance(self.kind, StructType | ArrayType) and self.kind.typeName() != "map"
 
 
+def named(name: str) -> Column:
+    """A column by its name as it is, dots, spaces and all."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
 def find(frame: DataFrame, name: str) -> Found | None:
     """The column of this name, else what the dots lead to within structs; None where there is none."""
     kinds = {field.name: field.dataType for field in frame.schema}
     if name in kinds:
-        return Found(name, F.col("`" + name.replace("`", "``") + "`"), kinds[name])
+        return Found(name, named(name), kinds[name])
     first, *inner = name.split(".")
     if first not in kinds:
         return None
-    column, kind = F.col("`" + first.replace("`", "``") + "`"), kinds[first]
+    column, kind = named(first), kinds[first]
     for part in inner:
         if not isinstance(kind, StructType) or part not in kind.names:
             return None

@@ -111,6 +111,12 @@ def score(pairs: pd.DataFrame, labels: Sequence[str], *, seed: int = 0) -> Score
     )
 
 
+def score_rows(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Score:
+    """`score` of rows that are not counted yet: their labels and predictions, in the same order."""
+    pairs = pd.DataFrame({"label": truth, "predicted": predicted})
+    return score(pairs.value_counts().rename("n").reset_index(), labels)
+
+
 def to_regions(pairs: pd.DataFrame, region_of: Mapping[str, str]) -> pd.DataFrame:
     """The same counts by region: a wrong country of the right region becomes right. No answer stays none.
 

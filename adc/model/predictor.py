@@ -126,11 +126,9 @@ class Predictor:
         # Memory that nothing was written to is not taken.
         return np.empty((size, self._forward.width), np.float32), np.zeros(size, dtype=bool)
 
+    # What was computed on the way does not travel.
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
     @cached_property
     def _forward(self) -> Forward:

@@ -9,74 +9,24 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from adc.evaluation.metrics import reliability, score
-from adc.model.bundle import NetworkSpec
-from adc.model.forward import softmax
-from adc.settings import Settings
+from adc.evaluation.metrics import Score, score_rows
+from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
-from adc.training.calibration import fit_temperature
+from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from adc.training.output import PROGRESS_MARK
+from adc.training.plan import CHECKPOINTS, SHARDS, Plan, best_epoch, learning_rate
 
-PROGRESS_MARK = "adc-progress "
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
-# What is in the folder of a training.
-SHARDS, CHECKPOINTS = "shards", "checkpoints"
-# How often, in steps, and how slowly the weights are averaged.
+# How often, in steps, the weights are averaged.
 AVERAGE_STEPS = 20
-AVERAGE_DECAY = 0.9
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a rank needs to know; the same on every rank.
-
-    folder: the training's own, which all ranks reach, a URI: `shards` is in it, and the checkpoints; empty
-    where neither is wanted. patience: epochs without a better validation macro-F1 that are still run; 0: all.
-    """
-
-    folder: str
-    labels: tuple[str, ...]
-    network: NetworkSpec
-    batch_size: int
-    epochs: int
-    learning_rate: float
-    warmup_steps: int
-    patience: int
-    mixed_precision: bool
-    xla: bool
-    threads: int
-    seed: int
-
-    @classmethod
-    def of(
-        cls, settings: Settings, labels: tuple[str, ...], network: NetworkSpec, folder: str, threads: int
-    ) -> Self:
-        """As the settings ask for."""
-        train = settings.train
-        return cls(
-            folder=folder,
-            labels=labels,
-            network=network,
-            batch_size=train.batch_size,
-            epochs=train.epochs,
-            learning_rate=train.learning_rate,
-            warmup_steps=train.warmup_steps,
-            patience=train.patience,
-            mixed_precision=train.mixed_precision,
-            xla=train.xla,
-            threads=threads,
-            seed=settings.seed,
-        )
 
 
 def train_rank(plan: Plan) -> dict[str, Any] | None:
@@ -162,7 +112,8 @@ class Rank:
             if len(val):
                 with self.average.in_place():
                     labels, logits = self._evaluate(val)
-                row |= {f"val_{name}": value for name, value in self._figures(labels, logits).items()}
+                figures = self._score(labels, logits)
+                row |= {"val_accuracy": figures.accuracy, "val_macro_f1": figures.macro_f1}
             history.append(row)
             if plan.patience and best_epoch(history) == epoch:
                 with self.average.in_place():
@@ -171,9 +122,7 @@ class Rank:
             self._tell(
                 epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
             )
-        if self.best:
-            self.average.values, self.average.updates = self.best, max(1, self.average.updates)
-        with self.average.in_place():
+        with self.average.in_place(self.best):
             return self._result(history, train, val, test)
 
     def _epoch(self, train: Examples, epoch: int) -> float:
@@ -236,8 +185,8 @@ class Rank:
         generators = [
             layer.seed_generator for layer in self.network.layers if hasattr(layer, "seed_generator")
         ]
+        own = 1000 * self.plan.seed + self.hvd.rank()
         for number, generator in enumerate(generators):
-            own = 1000 * self.plan.seed + self.hvd.rank()
             generator.state.assign([16 * own + number, epoch << 24])
 
     def _parts(self) -> dict[str, Sequence[Any]]:
@@ -296,17 +245,9 @@ class Rank:
         gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
         return gathered[0], gathered[1]
 
-    def _figures(self, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    def _score(self, labels: np.ndarray, logits: np.ndarray) -> Score:
         names = np.array(self.plan.labels, dtype=object)
-        pairs = pd.DataFrame({"label": names[labels], "predicted": names[logits.argmax(axis=1)]})
-        figures = score(pairs.value_counts().rename("n").reset_index(), self.plan.labels)
-        return {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
-
-    def _confusion(self, labels: np.ndarray, logits: np.ndarray) -> list[list[int]]:
-        """Rows by label and first guess, (C, C): what shares of a corpus are corrected by."""
-        counts = np.zeros((len(self.plan.labels), len(self.plan.labels)), int)
-        np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
-        return [[int(count) for count in row] for row in counts]
+        return score_rows(names[labels], names[logits.argmax(axis=1)], self.plan.labels)
 
     def _result(
         self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
@@ -323,10 +264,16 @@ class Rank:
             labels, logits = self._evaluate(examples)
             if split == "val":
                 temperature = fit_temperature(logits, labels)
-            figures = self._figures(labels, logits) | {"ece": calibration_error(logits, labels, temperature)}
-            metrics[split] = {"rows": len(examples)} | figures
+            figures = self._score(labels, logits)
+            metrics[split] = {
+                "rows": len(examples),
+                "accuracy": figures.accuracy,
+                "macro_f1": figures.macro_f1,
+                "ece": calibration_error(logits, labels, temperature),
+            }
             if split == "val":
-                metrics[split]["confusion"] = self._confusion(labels, logits)
+                # By label and first guess, (C, C): what shares of a corpus are corrected by.
+                metrics[split]["confusion"] = figures.confusion[:, :-1].tolist()
         if self.hvd.rank() != 0:
             return None
         return {
@@ -349,59 +296,3 @@ class Rank:
         if self.hvd.rank() == 0:
             sys.stdout.write(PROGRESS_MARK + json.dumps(facts) + "\n")
             sys.stdout.flush()
-
-
-def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
-    """The epoch of the best validation macro-F1, the first of equals; without validation rows the last."""
-    figures = [row.get("val_macro_f1", row["epoch"]) for row in history]
-    return int(np.argmax(figures)) + 1 if figures else 0
-
-
-def calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
-    """Expected calibration error (Guo et al. 2017) of logits (N, C), as `adc.evaluation.metrics` bins it."""
-    probabilities = softmax(logits, temperature)
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum(14, (15 * confidence).astype(int))
-    rows = pd.DataFrame({"bin": bins, "n": 1, "correct": correct, "confidence": confidence})
-    return float(reliability(rows.groupby("bin", as_index=False).sum()).ece or 0.0)
-
-
-def learning_rate(step: int, steps: int, plan: Plan) -> float:
-    """Linear warm-up, then cosine to nothing (Loshchilov and Hutter 2017)."""
-    warmup = min(plan.warmup_steps, steps // 10)
-    if step < warmup:
-        return plan.learning_rate * (step + 1) / warmup
-    share = (step - warmup) / max(1, steps - warmup)
-    return float(plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
-
-
-class Average:
-    """A moving average of a network's weights, which errs less than the last (Polyak and Juditsky 1992)."""
-
-    def __init__(self, variables: Sequence[Any]) -> None:
-        self._variables = variables
-        self.updates = 0
-        self.values = [variable.value.numpy() for variable in variables]
-
-    def update(self) -> None:
-        """Takes the weights as they are in, at first by more than later."""
-        self.updates += 1
-        decay = min(AVERAGE_DECAY, self.updates / (9 + self.updates))
-        for value, variable in zip(self.values, self._variables, strict=True):
-            value *= decay
-            value += (1 - decay) * variable.value.numpy()
-
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Within it the network holds the average, if there is one yet."""
-        own = [variable.value.numpy() for variable in self._variables]
-        if self.updates:
-            self._assign(self.values)
-        try:
-            yield
-        finally:
-            self._assign(own)
-
-    def _assign(self, values: Sequence[np.ndarray]) -> None:
-        for variable, value in zip(self._variables, values, strict=True):
-            variable.assign(value)

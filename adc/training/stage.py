@@ -3,11 +3,8 @@
 import hashlib
 import json
 import os
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -37,7 +34,9 @@ from adc.training.examples import (
     write_shards,
 )
 from adc.training.folds import FOLDS, NONE
-from adc.training.rank import PROGRESS_MARK, SHARDS, Plan, train_rank
+from adc.training.output import RankOutput
+from adc.training.plan import SHARDS, Plan
+from adc.training.rank import train_rank
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
 PREPARED = "prepared"
@@ -97,8 +96,8 @@ def train(job: Job, target: str | None = None) -> None:
         f"{settings.train.num_proc} ranks"
     )
     threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
-    place_of_all = lake.files.qualified(folder)
-    result = run_ranks(job, Plan.of(settings, untrained.labels, untrained.network, place_of_all, threads))
+    where = lake.files.qualified(folder)
+    result = run_ranks(job, Plan.of(settings, untrained.labels, untrained.network, where, threads))
     bundle = replace(
         untrained,
         weights=result["weights"],
@@ -199,73 +198,6 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
 def object_store_environment() -> dict[str, str]:
     """The driver's keys and address of an object store: ranks read their shards with no JVM to tell them."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
-class RankOutput:
-    """Takes what the ranks print: facts become the progress line, all else is kept to explain a failure."""
-
-    def __init__(self, stage: str, epochs: int, logs: Any = None) -> None:
-        self._stage, self._epochs, self._logs = stage, epochs, logs
-        self._rest: list[str] = []
-        self._partial = ""
-        self._lock = threading.Lock()
-
-    def write(self, text: str) -> int:
-        """Called by Horovod with pieces of the ranks' output."""
-        # One thread a rank and stream writes here.
-        with self._lock:
-            *lines, self._partial = (self._partial + text).split("\n")
-            for line in lines:
-                facts = _facts(line)
-                if facts:
-                    print(f"{self._stage}: {self._told(facts)}", file=sys.stderr, flush=True)
-                    self._log(facts)
-                else:
-                    self._rest = [*self._rest[-200:], line]
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def _log(self, facts: dict[str, Any]) -> None:
-        """The numbers of an epoch that is done, or of a step on the way there, for TensorBoard."""
-        if self._logs is None or "epoch" not in facts:
-            return
-        group = "epoch" if facts.get("done") else "step"
-        step = facts["epoch"] if facts.get("done") else (facts["epoch"] - 1) * facts["steps"] + facts["step"]
-        for name, value in facts.items():
-            if isinstance(value, float):
-                self._logs.add_scalar(f"{group}/{name}", value, step)
-        self._logs.flush()
-
-    def _told(self, facts: dict[str, Any]) -> str:
-        if "resumed" in facts:
-            return f"going on after epoch {facts['resumed']} of {self._epochs}"
-        epoch = f"epoch {facts['epoch']} of {self._epochs}"
-        if not facts.get("done"):
-            return (
-                f"{epoch}, step {facts['step']:,} of {facts['steps']:,}, loss {facts['loss']:.3f}, "
-                f"{facts['rate']:,.0f} examples/s, {duration(facts['left'])} left"
-            )
-        figures = "".join(
-            f", {name.replace('_', ' ')} {100 * facts[name]:.1f} %"
-            for name in ("val_accuracy", "val_macro_f1")
-            if name in facts
-        )
-        return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}"
-
-    def last_error(self) -> str | None:
-        """The last line of a rank's traceback, if there was one."""
-        errors = [line for line in self._rest if "Error: " in line]
-        return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
-
-
-def _facts(line: str) -> dict[str, Any] | None:
-    """What a rank told in a line; None for other lines, and for one that another stream has cut in two."""
-    _, mark, facts = line.partition(PROGRESS_MARK)
-    with suppress(ValueError):
-        return json.loads(facts) if mark else None
-    return None
 
 
 def tensorboard_writer(job: Job) -> Any:

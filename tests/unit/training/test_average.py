@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from adc.training.average import Average
 from adc.training.calibration import fit_temperature
-from adc.training.rank import Average
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import pytest
 
 from adc.model.bundle import NetworkSpec
 from adc.training.batches import Examples
+from adc.training.calibration import calibration_error
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
-from adc.training.rank import Plan, Rank, best_epoch, calibration_error
+from adc.training.plan import Plan, best_epoch
+from adc.training.rank import Rank
 
 # Keras' own, on every array it hands over.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -89,11 +91,11 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_never_was(tmp_path, patience)
 
 def test_training_stops_when_validation_no_longer_gains(monkeypatch):
     macro_f1 = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    figures = Rank._figures
+    measured = Rank._score
     monkeypatch.setattr(
         Rank,
-        "_figures",
-        lambda self, labels, logits: figures(self, labels, logits) | {"macro_f1": next(macro_f1, 0.0)},
+        "_score",
+        lambda self, labels, logits: replace(measured(self, labels, logits), macro_f1=next(macro_f1, 0.0)),
     )
     result = trained(plan(epochs=5, patience=2))
     assert [row["val_macro_f1"] for row in result["history"]] == [0.5, 0.6, 0.6, 0.4]

@@ -1,0 +1,42 @@
+"""A moving average of a network's weights: what a bundle holds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+# How slowly the weights are averaged.
+DECAY = 0.9
+
+
+class Average:
+    """A moving average of a network's weights, which errs less than the last (Polyak and Juditsky 1992)."""
+
+    def __init__(self, variables: Sequence[Any]) -> None:
+        self._variables = variables
+        self.updates = 0
+        self.values = [variable.value.numpy() for variable in variables]
+
+    def update(self) -> None:
+        """Takes the weights as they are in, at first by more than later."""
+        self.updates += 1
+        decay = min(DECAY, self.updates / (9 + self.updates))
+        for value, variable in zip(self.values, self._variables, strict=True):
+            value *= decay
+            value += (1 - decay) * variable.value.numpy()
+
+    @contextmanager
+    def in_place(self, instead: Sequence[np.ndarray] = ()) -> Iterator[None]:
+        """Within it the network holds the average, if there is one yet, or other values instead."""
+        own = [variable.value.numpy() for variable in self._variables]
+        if instead or self.updates:
+            self._assign(instead or self.values)
+        try:
+            yield
+        finally:
+            self._assign(own)
+
+    def _assign(self, values: Sequence[np.ndarray]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)

@@ -1,0 +1,79 @@
+"""What the ranks print, on its way to the person who watches."""
+
+import json
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+from adc.progress import duration
+
+# Before the facts of a line that a rank prints for the driver.
+PROGRESS_MARK = "adc-progress "
+
+
+class RankOutput:
+    """Takes what the ranks print: facts become the progress line, all else is kept to explain a failure."""
+
+    def __init__(self, stage: str, epochs: int, logs: Any = None) -> None:
+        self._stage, self._epochs, self._logs = stage, epochs, logs
+        self._rest: list[str] = []
+        self._partial = ""
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> int:
+        """Called by Horovod with pieces of the ranks' output."""
+        # One thread a rank and stream writes here.
+        with self._lock:
+            *lines, self._partial = (self._partial + text).split("\n")
+            for line in lines:
+                facts = _facts(line)
+                if facts:
+                    print(f"{self._stage}: {self._told(facts)}", file=sys.stderr, flush=True)
+                    self._log(facts)
+                else:
+                    self._rest = [*self._rest[-200:], line]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _log(self, facts: dict[str, Any]) -> None:
+        """The numbers of an epoch that is done, or of a step on the way there, for TensorBoard."""
+        if self._logs is None or "epoch" not in facts:
+            return
+        group = "epoch" if facts.get("done") else "step"
+        step = facts["epoch"] if facts.get("done") else (facts["epoch"] - 1) * facts["steps"] + facts["step"]
+        for name, value in facts.items():
+            if isinstance(value, float):
+                self._logs.add_scalar(f"{group}/{name}", value, step)
+        self._logs.flush()
+
+    def _told(self, facts: dict[str, Any]) -> str:
+        if "resumed" in facts:
+            return f"going on after epoch {facts['resumed']} of {self._epochs}"
+        epoch = f"epoch {facts['epoch']} of {self._epochs}"
+        if not facts.get("done"):
+            return (
+                f"{epoch}, step {facts['step']:,} of {facts['steps']:,}, loss {facts['loss']:.3f}, "
+                f"{facts['rate']:,.0f} examples/s, {duration(facts['left'])} left"
+            )
+        figures = "".join(
+            f", {name.replace('_', ' ')} {100 * facts[name]:.1f} %"
+            for name in ("val_accuracy", "val_macro_f1")
+            if name in facts
+        )
+        return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}"
+
+    def last_error(self) -> str | None:
+        """The last line of a rank's traceback, if there was one."""
+        errors = [line for line in self._rest if "Error: " in line]
+        return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
+
+
+def _facts(line: str) -> dict[str, Any] | None:
+    """What a rank told in a line; None for other lines, and for one that another stream has cut in two."""
+    _, mark, facts = line.partition(PROGRESS_MARK)
+    with suppress(ValueError):
+        return json.loads(facts) if mark else None
+    return None

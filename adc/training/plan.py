@@ -1,0 +1,71 @@
+"""What all ranks of a training know before they begin."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from adc.model.bundle import NetworkSpec
+from adc.settings import Settings
+
+# What is in the folder of a training.
+SHARDS, CHECKPOINTS = "shards", "checkpoints"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a rank needs to know; the same on every rank.
+
+    folder: the training's own, which all ranks reach, a URI: `shards` is in it, and the checkpoints; empty
+    where neither is wanted. patience: epochs without a better validation macro-F1 that are still run; 0: all.
+    """
+
+    folder: str
+    labels: tuple[str, ...]
+    network: NetworkSpec
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    warmup_steps: int
+    patience: int
+    mixed_precision: bool
+    xla: bool
+    threads: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls, settings: Settings, labels: tuple[str, ...], network: NetworkSpec, folder: str, threads: int
+    ) -> Self:
+        """As the settings ask for."""
+        train = settings.train
+        return cls(
+            folder=folder,
+            labels=labels,
+            network=network,
+            batch_size=train.batch_size,
+            epochs=train.epochs,
+            learning_rate=train.learning_rate,
+            warmup_steps=train.warmup_steps,
+            patience=train.patience,
+            mixed_precision=train.mixed_precision,
+            xla=train.xla,
+            threads=threads,
+            seed=settings.seed,
+        )
+
+
+def learning_rate(step: int, steps: int, plan: Plan) -> float:
+    """Linear warm-up, then cosine to nothing (Loshchilov and Hutter 2017)."""
+    warmup = min(plan.warmup_steps, steps // 10)
+    if step < warmup:
+        return plan.learning_rate * (step + 1) / warmup
+    share = (step - warmup) / max(1, steps - warmup)
+    return float(plan.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
+
+
+def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
+    """The epoch of the best validation macro-F1, the first of equals; without validation rows the last."""
+    figures = [row.get("val_macro_f1", row["epoch"]) for row in history]
+    return int(np.argmax(figures)) + 1 if figures else 0
