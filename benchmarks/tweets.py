@@ -1,9 +1,11 @@
 """Labelled tweets from files, cleaned for the model, without Spark: what benchmarks of the model read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from adc.cleaning import load_profile
 from adc.cleaning.rows import clean_rows
@@ -17,6 +19,14 @@ def labelled(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "ids.csv", dtype=str).merge(
         pd.read_parquet(folder / "texts.parquet"), on="id"
     )
+
+
+def copies(texts: pa.Array, rows: int) -> Iterator[tuple[int, pa.Array]]:
+    """So many texts, a copy of all at a time, with the number of its first row; a copy has its own word."""
+    letters = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
+    for number, first in enumerate(range(0, rows, len(texts))):
+        word = "".join(letters[int(digit)] for digit in str(number))
+        yield first, pc.binary_join_element_wise(texts.slice(0, rows - first), word, " ")
 
 
 def read_tweets(folder: Path, more: tuple[str, ...] = ()) -> pd.DataFrame:

@@ -68,26 +68,25 @@ class Forward:
 
         The same as `adc.model.network.build_network`. What stands behind a text's end does not matter.
         """
-        longest = len(inputs)
-        mask = (np.arange(longest)[:, None] < lengths)[:, :, None]  # (T, B, 1)
-        whole = np.arange(longest) < lengths.min()  # (T,)
+        texts = _Texts(lengths, len(inputs))
         ends = self._evidence
-        pooled = [np.where(mask, inputs[:, :, :ends], 0).sum(axis=0)]
+        pooled = [texts.sum(inputs[:, :, :ends])]
         if self.cell != "none":
-            states = self._states(inputs[:, :, ends : ends + 2 * self._gates], mask, whole)  # (T, B, 2U)
+            states = self._states(inputs[:, :, ends : ends + 2 * self._gates], texts)  # (T, B, 2U)
             ends += 2 * self._gates
-            scores = np.where(mask, states @ self.weights["attention"], -np.inf)
+            scores = states @ self.weights["attention"]
+            scores[texts.sure :][~texts.tail] = -np.inf
             powers = np.exp(scores - scores.max(axis=0))
             powers /= powers.sum(axis=0)
-            pooled += [*_largest_and_mean(states, mask, lengths), (states * powers).sum(axis=0)]
+            pooled += [*texts.largest_and_mean(states), np.einsum("tbu,tbo->bu", states, powers)]
         if inputs.shape[2] > ends:
-            pooled += _largest_and_mean(np.tanh(inputs[:, :, ends:]), mask, lengths)
+            pooled += texts.largest_and_mean(np.tanh(inputs[:, :, ends:]))
         kernel, bias = self.weights["logits_kernel"], self.weights["logits_bias"]
         result: np.ndarray = np.concatenate(pooled, axis=1) @ kernel + bias
         return result
 
-    def _states(self, inputs: np.ndarray, mask: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        """The hidden states after every token, float32 (T, B, 2U), zeros behind a text's end."""
+    def _states(self, inputs: np.ndarray, texts: "_Texts") -> np.ndarray:
+        """The hidden states after every token, float32 (T, B, 2U)."""
         longest, batch, _ = inputs.shape
         units, gates = self._units, self._gates
         step_of = {"gru": self._gru, "lstm": self._lstm, "rnn": self._rnn}[self.cell]
@@ -100,13 +99,12 @@ class Forward:
             back = longest - 1 - step
             entering[0], entering[1] = inputs[step, :, :gates], inputs[back, :, gates:]
             hidden, memory = step_of(entering, hidden, memory)
-            if not whole[back]:
+            if back >= texts.sure:
                 # Backward, a text begins where it ends.
-                hidden[1] *= mask[back]
-                memory[1] *= mask[back]
+                there = texts.tail[back - texts.sure]
+                hidden[1] *= there
+                memory[1] *= there
             states[step, :, :units], states[back, :, units:] = hidden[0], hidden[1]
-        if not whole.all():
-            states *= mask
         return states
 
     def _gru(
@@ -145,6 +143,32 @@ class Forward:
         return np.tanh(hidden @ self._recurrent + entering), memory
 
 
+class _Texts:
+    """Which of T steps are in which of B texts: the first `sure` in all, of the others those of `tail`.
+
+    tail: (T - sure, B, 1). Texts of like length stand together, so most steps need no mask.
+    """
+
+    def __init__(self, lengths: np.ndarray, longest: int) -> None:
+        self.sure = int(lengths.min())
+        self.tail = (np.arange(self.sure, longest)[:, None] < lengths)[:, :, None]
+        self._lengths = lengths[:, None].astype(np.float32)
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Over the steps of each text: (B, n) of (T, B, n)."""
+        result: np.ndarray = values[: self.sure].sum(axis=0)
+        if len(self.tail):
+            result += np.where(self.tail, values[self.sure :], 0).sum(axis=0)
+        return result
+
+    def largest_and_mean(self, values: np.ndarray) -> list[np.ndarray]:
+        """Over the steps of each text: (B, n) of (T, B, n), each."""
+        largest = values[: self.sure].max(axis=0)
+        if len(self.tail):
+            largest = np.maximum(largest, np.where(self.tail, values[self.sure :], -np.inf).max(axis=0))
+        return [largest, self.sum(values) / self._lengths]
+
+
 def _halves(cell: str, units: int) -> np.ndarray:
     """½ for the columns of sigmoid gates, 1 for those of candidates: Keras' order of the gates."""
     gates = {"gru": [0.5, 0.5, 1], "lstm": [0.5, 0.5, 1, 0.5], "rnn": [1]}[cell]
@@ -157,12 +181,6 @@ def _sigmoid_of_double(values: np.ndarray) -> np.ndarray:
     values *= 0.5
     values += 0.5
     return values
-
-
-def _largest_and_mean(values: np.ndarray, mask: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    largest = np.where(mask, values, -np.inf).max(axis=0)
-    mean = np.where(mask, values, 0).sum(axis=0) / lengths[:, None].astype(np.float32)
-    return [largest, mean]
 
 
 def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:

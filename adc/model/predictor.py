@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from adc.cleaning import clean_array
 from adc.cleaning.patterns import ARABIC_LETTER
-from adc.cleaning.rows import MARKER_TOKEN
 from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
 from adc.model.encoder import UNKNOWN, Tokens
@@ -91,13 +90,19 @@ class Predictor:
             added = self._forward.of_pairs(evidence.pair_rows[pairs])
         starts = np.cumsum(tokens.lengths) - tokens.lengths
         result = np.empty((len(texts), len(self.bundle.labels)), np.float32)
+        space = np.empty(
+            (min(len(texts), self.batch_size) * tokens.lengths.max(initial=0), table.shape[1]), np.float32
+        )
         for start in range(0, len(texts), self.batch_size):
             batch = slice(start, start + self.batch_size)
             lengths = tokens.lengths[batch]
             steps = np.arange(lengths.max())[:, None]
             # Behind a text's end any word will do.
             flat = np.where(steps < lengths, starts[batch] + steps, starts[batch])  # (T, B)
-            inputs = table[tokens.which[flat]]  # (T, B, F)
+            # Into memory that is there already: fresh pages cost as much as the copy.
+            room = space[: flat.size]
+            np.take(table, tokens.which[flat.ravel()], axis=0, out=room, mode="clip")
+            inputs = room.reshape(*flat.shape, -1)  # (T, B, F)
             if evidence is not None:
                 first, last = np.searchsorted(places, [starts[batch][0], starts[batch][-1] + lengths[-1]])
                 closing = places[first:last]
@@ -184,7 +189,8 @@ class Predictor:
 
 def judged_notes(clean: pa.Array) -> pa.Array:
     """For each clean text why there is nothing to judge (`no_arabic`, `too_short`), or null."""
-    bare = pc.replace_substring_regex(clean, MARKER_TOKEN, "")
-    letters = pc.count_substring_regex(bare, ARABIC_LETTER)
-    short = pc.if_else(pc.equal(letters, 0), "no_arabic", "too_short")
-    return pc.if_else(pc.less(letters, MIN_LETTERS), short, pa.scalar(None, pa.string()))
+    # Matching ends at the third letter, counting would read on. Marker tokens have none.
+    enough = pc.match_substring_regex(clean, f"({ARABIC_LETTER}[^{ARABIC_LETTER[1:]}*){{{MIN_LETTERS}}}")
+    some = pc.match_substring_regex(clean, ARABIC_LETTER)
+    short = pc.if_else(some, "too_short", "no_arabic")
+    return pc.if_else(enough, pa.scalar(None, pa.string()), short)
