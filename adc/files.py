@@ -91,3 +91,11 @@ class Files:
         """The names in a folder, sorted; of a file its own."""
         system, hadoop_path = self._at(path)
         return sorted(status.getPath().getName() for status in system.listStatus(hadoop_path))
+
+    def sizes(self, path: str) -> dict[str, int]:
+        """The bytes of each file of data in a folder, by name, sorted: not of what Spark writes beside it."""
+        system, hadoop_path = self._at(path)
+        found = {
+            status.getPath().getName(): int(status.getLen()) for status in system.listStatus(hadoop_path)
+        }
+        return {name: found[name] for name in sorted(found) if not name.startswith(("_", "."))}

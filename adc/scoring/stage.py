@@ -1,7 +1,8 @@
 """The score stage: clean tweets, or any archive, to `predictions`, keyed by tweet and model."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import accumulate, groupby
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,6 +18,11 @@ from adc.scoring.shares import grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import Waves
 
+# An archive is scored in waves of about so many bytes of Parquet a task slot: two minutes, a million tweets.
+WAVE_BYTES = 128 << 20
+# A shuffled partition of an archive; smaller than Spark's 64 MB, since a megabyte takes a second to score.
+PARTITION_BYTES = "4m"
+
 
 def score(job: Job, path: str | None = None, bundle_path: str | None = None, replace: bool = False) -> None:
     """Scores what is new or changed in `clean_tweets` since this model's last run, or the archive at `path`.
@@ -30,17 +36,16 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         grouping(name, list(PREDICTIONS.keeping(kept_columns(job.settings.input)).columns))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
-    waves = Waves(
-        job,
-        lambda rows: scored(job, bundle, rows),
-        lambda staged: commit_scored(job, staged),
-    )
+    waves = Waves(job, lambda rows: scored(job, bundle, rows), lambda staged: commit_scored(job, staged))
     if path:
         rows = open_archive(job, path)
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
             return
-        waves.run([rows if replace else unscored(job, bundle, rows)])
+        archive = staged_archive(job, rows if replace else unscored(job, bundle, rows))
+        (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
+        waves.total = whole[0]
+        waves.run(parts(job, archive))
     else:
         if not lake.exists(CLEAN_TWEETS):
             raise UsageError(
@@ -82,35 +87,58 @@ def chosen_bundle(job: Job, given: str | None) -> Bundle:
 
 
 def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
-    """Marks as `skipped` the rows that this model has scored before."""
+    """Marks as `skipped` the rows that this model has scored before, and takes their texts away."""
     known = (
         job.lake.read(PREDICTIONS)
         .where(F.col("model") == bundle.model)
         .select("id", F.lit(True).alias("skipped"))
     )
-    return rows.join(known, "id", "left")
+    return rows.join(known, "id", "left").withColumn("text", F.expr("if(skipped IS NULL, text, NULL)"))
+
+
+def staged_archive(job: Job, rows: DataFrame) -> str:
+    """Writes the rows of an archive, once an id, as Parquet files that no two share an id; where they are."""
+    place = f"{job.staging}/archive"
+    conf, setting = job.lake.spark.conf, "spark.sql.adaptive.advisoryPartitionSizeInBytes"
+    before = str(conf.get(setting))
+    conf.set(setting, PARTITION_BYTES)
+    try:
+        distinct(job, rows).write.parquet(place)
+    finally:
+        conf.set(setting, before)
+    return place
+
+
+def parts(job: Job, archive: str) -> Iterator[DataFrame]:
+    """The files of a staged archive, a wave's at a time: what a kill costs is bounded, not the archive."""
+    spark = job.lake.spark
+    sizes = job.lake.files.sizes(archive)
+    most = WAVE_BYTES * spark.sparkContext.defaultParallelism
+    numbered = zip(sizes, accumulate(sizes.values(), initial=0), strict=False)
+    for _, wave in groupby(numbered, lambda file: file[1] // most):
+        yield spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
+
+
+def distinct(job: Job, rows: DataFrame) -> DataFrame:
+    """A row an id, with its `occurrences`; of rows with one id the first text: the same on every run."""
+    if "skipped" not in rows.columns:
+        rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
+    first = F.struct("text", "source", *kept_columns(job.settings.input))
+    every = F.struct(*(name for name in rows.columns if name != "id"))
+    once = rows.groupBy("id").agg(F.min_by(every, first).alias("row"), F.count("*").alias("occurrences"))
+    return once.select("id", "row.*", "occurrences")
 
 
 def scored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
-    """Rows of an archive, or a wave of clean_tweets' change feed, with their predictions."""
+    """Distinct rows of an archive, or a wave of clean_tweets' change feed, with their predictions.
+
+    What is skipped goes along, without a text, to be counted.
+    """
     if "_change_type" in rows.columns:
-        rows = latest_changes(rows, "id")
-    if "skipped" not in rows.columns:
-        rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
-    kept = kept_columns(job.settings.input)
-    once = rows.groupBy("id").agg(
-        # Of rows with one id the first text: the same on every run.
-        F.min_by(
-            F.struct(*(name for name in rows.columns if name != "id")), F.struct("text", "source", *kept)
-        ).alias("row"),
-        F.count("*").alias("occurrences"),
-    )
-    distinct = once.select("id", "row.*", "occurrences")
-    fresh = with_predictions(distinct.where("skipped IS NULL"), bundle, job.settings.score)
-    told = PREDICTIONS.keeping(kept).columns
+        rows = distinct(job, latest_changes(rows, "id"))
+    told = PREDICTIONS.keeping(kept_columns(job.settings.input)).columns
     columns = [*(name for name in told if name != "scored_at"), "skipped", "occurrences"]
-    held = distinct.where("skipped IS NOT NULL")
-    return fresh.unionByName(held, allowMissingColumns=True).select(*columns)
+    return with_predictions(rows, bundle, job.settings.score).select(*columns)
 
 
 def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:

@@ -7,6 +7,7 @@ import pytest
 from adc import classify
 from adc.errors import UsageError
 from adc.model.predictor import COLUMNS
+from adc.scoring import stage
 from adc.scoring.predict import with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
@@ -126,6 +127,39 @@ def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_pa
         (None, "too_short"),
         (None, "low_confidence"),
     ]
+
+
+def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_path, monkeypatch, request):
+    archive = tmp_path / "archive.csv"
+    numbers = [*range(40), *range(5)]
+    archive.write_text("\n".join(["id,text", *(f"{number},عايز كده {number}" for number in numbers)]))
+    monkeypatch.setattr("adc.scoring.stage.WAVE_BYTES", 1)
+    coalesce = "spark.sql.adaptive.coalescePartitions.enabled"
+    request.addfinalizer(lambda: lake.spark.conf.unset(coalesce))
+    lake.spark.conf.set(coalesce, False)
+    commit, committed = stage.commit_scored, []
+
+    def commit_one(job, staged):
+        if committed:
+            raise RuntimeError("killed")
+        committed.append(staged.count())
+        return commit(job, staged)
+
+    monkeypatch.setattr("adc.scoring.stage.commit_scored", commit_one)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(str(archive))
+    kept = contents(lake, PREDICTIONS)
+    assert 0 < len(kept) == sum(committed) < 40
+
+    monkeypatch.setattr("adc.scoring.stage.commit_scored", commit)
+    assert run(str(archive)) == {
+        "input": 45,
+        "scored": 40 - len(kept),
+        "duplicate": 5,
+        "skipped": len(kept),
+    }
+    assert [row for row in contents(lake, PREDICTIONS) if row in kept] == kept
+    assert [number for (number,) in predictions(lake)] == sorted(map(str, range(40)))
 
 
 def test_what_cannot_be_scored_is_refused_and_a_dry_run_touches_nothing(
