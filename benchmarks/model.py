@@ -2,8 +2,10 @@
 
     python benchmarks/model.py FOLDER [--more extra,slice,open] [--set model.cell=lstm]… [--repeat 2]
 
-Prints accuracy and macro-F1 (%) on the validation split for each seed, and their mean. The linear fits are
-kept in --cache, by what they were made of, so that networks over the same fits are compared quickly.
+Prints accuracy and macro-F1 (%) on the validation split for each seed, and of the average of their
+probabilities. The linear fits are kept in --cache, by what they were made of, so that networks over the same
+fits are compared quickly. --second-teacher stacks networks, each trained without a fold, with the linear
+models, and teaches by that.
 """
 
 import argparse
@@ -32,8 +34,8 @@ from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
 from adc.training.encoding import Encoding, network_spec, plain
-from adc.training.evidence import Corpus, Linear, cross_fit
-from adc.training.folds import NONE
+from adc.training.evidence import Corpus, Linear, cross_fit, stacked
+from adc.training.folds import FOLDS, NONE
 from adc.training.plan import Plan
 from adc.training.rank import Rank
 
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="a setting, key=value")
     parser.add_argument("--repeat", type=int, default=1, help="how many seeds")
     parser.add_argument("--cache", type=Path, help="a folder, outside the project, for linear fits")
+    parser.add_argument("--second-teacher", action="store_true", help="networks out of fold teach, too")
     parser.add_argument(
         "--bundle", type=Path, help="where to keep the last seed's model and time its scoring"
     )
@@ -89,39 +92,30 @@ def main() -> None:
         flush=True,
     )
 
-    rows["teacher"] = None
+    rows["teacher"] = train["teacher"] = None
     evidence = ()
     if settings.model.evidence or settings.model.soft_labels:
         started = time.monotonic()
         linear = cached_fits(arguments.cache, train, labels, encoder, settings)
         evidence = linear.evidence if settings.model.evidence else ()
-        taught = dict(zip(train["text_hash"], linear.teacher, strict=True))
-        rows["teacher"] = rows["text_hash"].map(taught)
-        right = linear.teacher.argmax(axis=1) == train["dialect"].map(labels.index)
+        train["teacher"] = list(linear.teacher)
         print(
-            f"linear fits: {time.monotonic() - started:.0f} s; teacher, out of fold: "
-            f"accuracy {100 * right.mean():.1f}",
-            flush=True,
+            f"linear fits: {time.monotonic() - started:.0f} s; {told_out_of_fold(train, labels)}", flush=True
         )
     counts = train["dialect"].value_counts().to_dict()
     encoding = Encoding.of(settings, encoder, labels, evidence, counts)
+    if arguments.second_teacher:
+        train["teacher"] = list(second_teacher(settings, encoding, train))
+        print(f"second teacher: {told_out_of_fold(train, labels)}", flush=True)
+    rows["teacher"] = rows["text_hash"].map(dict(zip(train["text_hash"], train["teacher"], strict=True)))
     scratch = tempfile.TemporaryDirectory(prefix="adc-benchmark-")
     splits = {
         name: examples(rows[rows["split"] == name], encoding, Path(scratch.name, name))
         for name in ("train", "val", "test")
     }
-    result = run(settings, encoding, splits, arguments.repeat)
+    result = run(settings, encoding, splits, rows[rows["split"] == "val"], arguments.repeat)
     if arguments.bundle:
-        bundle = Bundle(
-            name="benchmark",
-            labels=labels,
-            encoder=encoder,
-            network=network_spec(settings.model, encoding),
-            profile=load_profile("model"),
-            evidence=evidence[NONE] if evidence else None,
-            **{name: result[name] for name in ("weights", "temperature", "metrics")},
-        )
-        bundle.save(arguments.bundle)
+        bundled(settings, encoding, NONE, result).save(arguments.bundle)
         told_plainly(arguments.bundle, rows[rows["split"] == "val"], "val")
         time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
@@ -137,47 +131,86 @@ def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
     return examples_of((encoding.rows(batch) for batch in batches), folder)
 
 
-def run(
-    settings: Settings,
-    encoding: Encoding,
-    splits: dict[str, Examples],
-    repeat: int,
-) -> dict[str, Any]:
-    """Trains once a seed and prints the figures; the result of the last seed."""
+def told_out_of_fold(train: pd.DataFrame, labels: tuple[str, ...]) -> str:
+    right = np.stack(train["teacher"]).argmax(axis=1) == train["dialect"].map(labels.index)
+    return f"teacher, out of fold: accuracy {100 * right.mean():.1f}"
+
+
+def second_teacher(settings: Settings, encoding: Encoding, train: pd.DataFrame) -> np.ndarray:
+    """Probabilities (N, C) by a stack of the first teacher and of networks that have not seen the fold."""
+    corpus = Corpus.of(train, encoding.labels)
+    networks = np.empty((len(train), len(encoding.labels)), np.float32)
+    for fold in range(FOLDS):
+        held_out = corpus.folds == fold
+        with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
+            parts = {"train": train[~held_out], "val": train[:0], "test": train[:0]}
+            splits = {name: examples(rows, encoding, Path(scratch, name)) for name, rows in parts.items()}
+            result = trained(settings, encoding, splits, settings.seed + fold)
+        predictor = Predictor(bundled(settings, encoding, fold, result))
+        networks[held_out] = predictor.probabilities(train.loc[held_out, "clean"].tolist())
+    members = [np.stack(train["teacher"]), networks]
+    return stacked(corpus, [np.log(np.maximum(member, 1e-9)) for member in members])
+
+
+def bundled(settings: Settings, encoding: Encoding, fold: int, result: dict[str, Any]) -> Bundle:
+    return Bundle(
+        name="benchmark",
+        labels=encoding.labels,
+        encoder=encoding.encoder,
+        network=network_spec(settings.model, encoding),
+        profile=load_profile("model"),
+        evidence=encoding.evidence[fold] if encoding.evidence else None,
+        **{name: result[name] for name in ("weights", "temperature", "metrics")},
+    )
+
+
+def trained(settings: Settings, encoding: Encoding, splits: dict[str, Examples], seed: int) -> dict[str, Any]:
+    """What the only rank makes of the splits."""
     os.environ.update(TENSORFLOW_ENVIRONMENT)
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
-    hvd.init()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    figures: list[list[float]] = []
+    if not hvd.is_initialized():
+        hvd.init()
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    plan = replace(
+        Plan.of(settings, encoding.labels, network_spec(settings.model, encoding), "", threads=1), seed=seed
+    )
+    tf.keras.utils.set_random_seed(seed)
+    result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])
+    assert result is not None
+    return result
+
+
+def run(
+    settings: Settings, encoding: Encoding, splits: dict[str, Examples], val: pd.DataFrame, repeat: int
+) -> dict[str, Any]:
+    """Trains once a seed and prints the figures; the result of the last seed."""
+    together = np.zeros((len(val), len(encoding.labels)), np.float32)
     for seed in range(settings.seed, settings.seed + repeat):
-        plan = replace(
-            Plan.of(settings, encoding.labels, network_spec(settings.model, encoding), "", threads=1),
-            seed=seed,
-        )
-        tf.keras.utils.set_random_seed(seed)
-        result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])
-        assert result is not None
+        result = trained(settings, encoding, splits, seed)
         for epoch in result["history"]:
             print({name: round(value, 4) for name, value in epoch.items()})
-        figures.append([100 * result["metrics"]["val"][name] for name in ("accuracy", "macro_f1")])
-        told = " / ".join(f"{value:.1f}" for value in figures[-1])
-        print(f"seed {seed}: {told}, temperature {result['temperature']:.2f}")
-    accuracy, macro_f1 = np.mean(figures, axis=0)
-    print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
+        told = " / ".join(f"{100 * result['metrics']['val'][name]:.1f}" for name in ("accuracy", "macro_f1"))
+        print(f"seed {seed}: {told}, temperature {result['temperature']:.2f}", flush=True)
+        together += Predictor(bundled(settings, encoding, NONE, result)).probabilities(val["clean"].tolist())
+    print(f"the average of {repeat}: {figures_of(val, together, encoding.labels)}")
     return result
+
+
+def figures_of(rows: pd.DataFrame, probabilities: np.ndarray, labels: tuple[str, ...]) -> str:
+    guesses = [labels[number] for number in probabilities.argmax(axis=1)]
+    figures = score_rows(rows["dialect"].tolist(), guesses, labels)
+    return f"{100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}"
 
 
 def told_plainly(folder: Path, rows: pd.DataFrame, split: str) -> None:
     """The figures without links, mentions and line breaks, as of texts typed into a program."""
     predictor = Predictor(load_bundle(folder))
     for name, texts in (("as sent", rows["clean"]), ("typed", rows["clean"].map(plain))):
-        best = predictor.probabilities(texts.tolist()).argmax(axis=1)
-        labels = predictor.bundle.labels
-        figures = score_rows(rows["dialect"].tolist(), [labels[number] for number in best], labels)
-        print(f"{split} {name}: {100 * figures.accuracy:.1f} / {100 * figures.macro_f1:.1f}")
+        told = figures_of(rows, predictor.probabilities(texts.tolist()), predictor.bundle.labels)
+        print(f"{split} {name}: {told}")
 
 
 def time_scoring(folder: Path, clean: list[str]) -> None:

@@ -35,7 +35,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be cleaned")
             return
-        waves.run([rows])
+        waves.run([on_all_slots(rows)])
     else:
         if not job.lake.exists(RAW_TWEETS):
             raise UsageError(
@@ -60,6 +60,12 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
     for table in (CLEAN_TWEETS, QUARANTINE):
         job.lake.ensure(table)
         job.lake.compact(table)
+
+
+def on_all_slots(rows: DataFrame) -> DataFrame:
+    """The rows in at least as many partitions as there are task slots: a file of CSV is read as one."""
+    slots = rows.sparkSession.sparkContext.defaultParallelism
+    return rows.repartition(slots) if rows.rdd.getNumPartitions() < slots else rows
 
 
 FOUND = "status = 'found'"

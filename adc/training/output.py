@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,14 @@ from adc.progress import duration
 
 # Before the facts of a line that a rank prints for the driver.
 PROGRESS_MARK = "adc-progress "
+# Bytes of a rank's output that Horovod hands on at a time: a line waits until so many are there.
+PIECE = 65536
+
+
+def tell_driver(facts: Mapping[str, Any]) -> None:
+    """Prints a line of facts on a rank, which reaches the driver's `RankOutput` at once."""
+    sys.stdout.write(f"{PROGRESS_MARK}{json.dumps(facts)}\n{' ' * PIECE}\n")
+    sys.stdout.flush()
 
 
 class RankOutput:
@@ -31,7 +40,8 @@ class RankOutput:
                 if facts:
                     print(f"{self._stage}: {self._told(facts)}", file=sys.stderr, flush=True)
                     self._log(facts)
-                else:
+                # Horovod writes `[0]<stdout>:` before each line; after that `tell_driver` has blanks.
+                elif line.rpartition(">:")[2].strip():
                     self._rest = [*self._rest[-200:], line]
         return len(text)
 

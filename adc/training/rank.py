@@ -5,11 +5,9 @@ after every epoch all ranks prove that they hold the same weights.
 """
 
 import hashlib
-import json
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
-from adc.training.output import PROGRESS_MARK
+from adc.training.output import tell_driver
 from adc.training.plan import CHECKPOINTS, SHARDS, Plan, best_epoch, learning_rate
 
 PROGRESS_SECONDS = 5.0
@@ -50,7 +48,7 @@ def train_rank(plan: Plan) -> dict[str, Any] | None:
             read_examples(f"{plan.folder}/{SHARDS}", split, Path(scratch, split))
             for split in ("train", "val", "test")
         )
-        return Rank(plan, hvd, tf).run(train, val, test)
+        return Rank(plan, hvd, tf, tell_driver).run(train, val, test)
 
 
 def take_gpu(hvd: Any, tf: Any) -> None:
@@ -68,11 +66,14 @@ def take_gpu(hvd: Any, tf: Any) -> None:
 
 
 class Rank:
-    """One rank's network, optimizer and loop."""
+    """One rank's network, optimizer and loop; the first rank tells how far it is."""
 
-    def __init__(self, plan: Plan, hvd: Any, tf: Any) -> None:
+    def __init__(
+        self, plan: Plan, hvd: Any, tf: Any, tell: Callable[[dict[str, Any]], None] = lambda facts: None
+    ) -> None:
         from adc.model.network import build_network
 
+        self.tell = tell
         self.plan, self.hvd, self.tf = plan, hvd, tf
         self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank())
         self.steps_done, self.steps_in_all = 0, 0
@@ -292,7 +293,5 @@ class Rank:
             raise RuntimeError(f"after epoch {epoch} the ranks hold different weights")
 
     def _tell(self, **facts: Any) -> None:
-        """A line of facts for the driver, which turns it into the progress line."""
         if self.hvd.rank() == 0:
-            sys.stdout.write(PROGRESS_MARK + json.dumps(facts) + "\n")
-            sys.stdout.flush()
+            self.tell(facts)

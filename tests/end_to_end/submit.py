@@ -58,8 +58,11 @@ class Submitter:
         told = json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
         return Run(process.returncode, told, output)
 
-    def kill_when(self, job: str, *args: str, reached: Callable[[], bool]) -> None:
-        """Starts a job and ends its driver, JVM and Python workers by SIGKILL once `reached()` holds."""
+    def kill_when(self, job: str, *args: str, reached: Callable[[], bool]) -> str:
+        """Starts a job and ends its driver, JVM and Python workers by SIGKILL once `reached()` holds.
+
+        What it has printed until then.
+        """
         process = self.start(job, *args)
         deadline = time.monotonic() + 180
         while not reached():
@@ -67,7 +70,7 @@ class Submitter:
             assert time.monotonic() < deadline, f"{job} did not get there"
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        return process.communicate()[0]
 
     def staged_wave(self, stage: str) -> Callable[[], bool]:
         """Whether a run of the stage has begun to stage a wave."""
