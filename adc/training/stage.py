@@ -37,6 +37,7 @@ from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import SHARDS, Plan
 from adc.training.rank import train_rank
+from adc.training.watch import ranks_watched
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
 PREPARED = "prepared"
@@ -173,19 +174,20 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
 
     forwarded = RankOutput(job.stage, plan.epochs, tensorboard_writer(job))
     try:
-        results: list[dict[str, Any] | None] = horovod.spark.run(
-            train_rank,
-            args=(plan,),
-            num_proc=job.settings.train.num_proc,
-            start_timeout=job.settings.train.start_timeout,
-            # The executors' Python: the driver's may lie where no other host has one.
-            executable=job.lake.spark.sparkContext.pythonExec,
-            # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
-            env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT, **object_store_environment()},
-            stdout=forwarded,
-            stderr=forwarded,
-            verbose=0,
-        )
+        with ranks_watched(job.lake.spark):
+            results: list[dict[str, Any] | None] = horovod.spark.run(
+                train_rank,
+                args=(plan,),
+                num_proc=job.settings.train.num_proc,
+                start_timeout=job.settings.train.start_timeout,
+                # The executors' Python: the driver's may lie where no other host has one.
+                executable=job.lake.spark.sparkContext.pythonExec,
+                # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
+                env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT, **object_store_environment()},
+                stdout=forwarded,
+                stderr=forwarded,
+                verbose=0,
+            )
     except (RuntimeError, TimeoutError) as error:
         reason = forwarded.last_error() or str(error).splitlines()[0]
         raise RunError(f"training failed: {reason}") from error
