@@ -122,7 +122,8 @@ def main() -> None:
 
 def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
     columns = rows.copy()
-    columns["teacher"] = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
+    taught = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
+    columns["teacher"] = pd.Series(taught, rows.index, dtype=object)
     schema = pa.schema(
         [(name, pa.string()) for name in ("clean", "dialect", "text_hash", "split")]
         + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
