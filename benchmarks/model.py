@@ -188,15 +188,19 @@ def run(
     settings: Settings, encoding: Encoding, splits: dict[str, Examples], val: pd.DataFrame, repeat: int
 ) -> dict[str, Any]:
     """Trains once a seed and prints the figures; the result of the last seed."""
+    figures: list[list[float]] = []
     together = np.zeros((len(val), len(encoding.labels)), np.float32)
     for seed in range(settings.seed, settings.seed + repeat):
         result = trained(settings, encoding, splits, seed)
         for epoch in result["history"]:
             print({name: round(value, 4) for name, value in epoch.items()})
-        told = " / ".join(f"{100 * result['metrics']['val'][name]:.1f}" for name in ("accuracy", "macro_f1"))
+        figures.append([100 * result["metrics"]["val"][name] for name in ("accuracy", "macro_f1")])
+        told = " / ".join(f"{value:.1f}" for value in figures[-1])
         print(f"seed {seed}: {told}, temperature {result['temperature']:.2f}", flush=True)
         together += Predictor(bundled(settings, encoding, NONE, result)).probabilities(val["clean"].tolist())
-    print(f"the average of {repeat}: {figures_of(val, together, encoding.labels)}")
+    accuracy, macro_f1 = np.mean(figures, axis=0)
+    print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
+    print(f"their probabilities averaged: {figures_of(val, together, encoding.labels)}")
     return result
 
 

@@ -80,8 +80,9 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
 
     predictor = Predictor(load_bundle(arguments.bundle))
-    predictor.predict(predictor.clean(column[:20_000]))
-    some = column[20_000:40_000]
+    few = min(20_000, len(column) // 2)
+    predictor.predict(predictor.clean(column[:few]))
+    some = column[few : 2 * few]
     started = time.monotonic()
     clean = predictor.clean(some)
     cleaned = time.monotonic() - started

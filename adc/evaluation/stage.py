@@ -25,7 +25,7 @@ from adc.job import Job
 from adc.lake import as_rows, labelled_tweets
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
-from adc.scoring.predict import with_predictions
+from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import chosen_bundle
 from adc.tables import CLEAN_TWEETS, METRICS, PREDICTIONS
 
@@ -130,7 +130,8 @@ def _judged(job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame) 
     predicted = ("id", "confidence", "plausible", F.col("dialect").alias("predicted"))
     known = predictions.where(F.col("model") == bundle.model).select(*predicted)
     unscored = truth.join(known, "id", "left_anti")
-    fresh = with_predictions(unscored, bundle, job.settings.score).select(*predicted)
+    shared = shared_predictor(job.lake.spark, bundle, job.settings.score)
+    fresh = with_predictions(unscored, shared).select(*predicted)
     correct = F.coalesce(F.col("label") == F.col("predicted"), F.lit(False))
     return truth.join(known.unionByName(fresh), "id").withColumn("correct", correct)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark import Broadcast
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 
@@ -18,13 +19,17 @@ PREDICTION_DDL = (
 )
 
 
-def with_predictions(rows: DataFrame, bundle: Bundle, settings: ScoreSettings) -> DataFrame:
+def shared_predictor(spark: SparkSession, bundle: Bundle, settings: ScoreSettings) -> Broadcast[Predictor]:
+    """A predictor that is sent once to every worker and kept there: tasks that follow find it warm."""
+    return spark.sparkContext.broadcast(Predictor.of(bundle, settings))
+
+
+def with_predictions(rows: DataFrame, shared: Broadcast[Predictor]) -> DataFrame:
     """Adds the predictor's COLUMNS and `model` to rows with `text`.
 
     Where a row has `clean` and was cleaned under the bundle's own profile (`profile_hash`), that is used.
     """
-    # Once to every worker, and kept there: tasks that follow find the model loaded.
-    shared = rows.sparkSession.sparkContext.broadcast(Predictor.of(bundle, settings))
+    bundle = shared.value.bundle
 
     def predict(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
         model: Predictor = shared.value

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, groupby
 
+from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -12,16 +13,22 @@ from adc.errors import UsageError
 from adc.job import Job
 from adc.lake import latest_changes
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
+from adc.model.predictor import Predictor
 from adc.model.store import open_bundle
-from adc.scoring.predict import with_predictions
+from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.shares import grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import Waves
 
 # An archive is scored in waves of about so many bytes of Parquet a task slot: two minutes, a million tweets.
 WAVE_BYTES = 128 << 20
-# A shuffled partition of an archive; smaller than Spark's 64 MB, since a megabyte takes a second to score.
-PARTITION_BYTES = "4m"
+# How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a second to
+# score, and into enough of them.
+SHUFFLE = {
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "4m",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "1000",
+}
 
 
 def score(job: Job, path: str | None = None, bundle_path: str | None = None, replace: bool = False) -> None:
@@ -36,7 +43,8 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         grouping(name, list(PREDICTIONS.keeping(kept_columns(job.settings.input)).columns))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
-    waves = Waves(job, lambda rows: scored(job, bundle, rows), lambda staged: commit_scored(job, staged))
+    shared = shared_predictor(lake.spark, bundle, job.settings.score)
+    waves = Waves(job, lambda rows: scored(job, shared, rows), lambda staged: commit_scored(job, staged))
     if path:
         rows = open_archive(job, path)
         if job.dry_run:
@@ -97,15 +105,23 @@ def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
 
 
 def staged_archive(job: Job, rows: DataFrame) -> str:
-    """Writes the rows of an archive, once an id, as Parquet files that no two share an id; where they are."""
+    """Writes the rows of an archive, once an id, as Parquet files, one range of ids after the other; where.
+
+    So each wave is merged into its own range of the table and leaves the rest of it alone.
+    """
     place = f"{job.staging}/archive"
-    conf, setting = job.lake.spark.conf, "spark.sql.adaptive.advisoryPartitionSizeInBytes"
-    before = str(conf.get(setting))
-    conf.set(setting, PARTITION_BYTES)
+    conf = job.lake.spark.conf
+    before = {name: conf.get(name, None) for name in SHUFFLE}
     try:
-        distinct(job, rows).write.parquet(place)
+        for name, value in SHUFFLE.items():
+            conf.set(name, value)
+        distinct(job, rows.repartitionByRange("id")).write.parquet(place)
     finally:
-        conf.set(setting, before)
+        for name, old in before.items():
+            if old is None:
+                conf.unset(name)
+            else:
+                conf.set(name, old)
     return place
 
 
@@ -129,7 +145,7 @@ def distinct(job: Job, rows: DataFrame) -> DataFrame:
     return once.select("id", "row.*", "occurrences")
 
 
-def scored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
+def scored(job: Job, shared: Broadcast[Predictor], rows: DataFrame) -> DataFrame:
     """Distinct rows of an archive, or a wave of clean_tweets' change feed, with their predictions.
 
     What is skipped goes along, without a text, to be counted.
@@ -138,7 +154,7 @@ def scored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
         rows = distinct(job, latest_changes(rows, "id"))
     told = PREDICTIONS.keeping(kept_columns(job.settings.input)).columns
     columns = [*(name for name in told if name != "scored_at"), "skipped", "occurrences"]
-    return with_predictions(rows, bundle, job.settings.score).select(*columns)
+    return with_predictions(rows, shared).select(*columns)
 
 
 def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,13 +15,21 @@ from adc.errors import RunError
 GRACE = 20
 
 
+def lost(failed: Sequence[int], seen: bool) -> bool:
+    """Whether a rank is lost: from the failed tasks of each active stage, and whether one was active before."""
+    return any(failed) or (seen and not failed)
+
+
 @contextmanager
 def ranks_watched(spark: SparkSession) -> Iterator[None]:
     """Within it, RunError is raised once Spark has lost a task, when nothing but ranks runs as tasks.
 
-    Horovod itself waits for a rank whose host is gone as long as TCP does: hours. Only the main thread can be
+    Horovod itself waits for a rank whose host is gone as long as TCP does: hours. A task that is lost before
+    the ranks have begun counts, too, though Spark could have replaced it. Only the main thread can be
     interrupted; in another nothing is watched.
     """
+    from horovod.runner.util import threads
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -31,9 +39,10 @@ def ranks_watched(spark: SparkSession) -> Iterator[None]:
         tracker = spark.sparkContext.statusTracker()
         seen, since = False, 0.0
         while not over.wait(1):
-            stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-            if not any(stage and stage.numFailedTasks for stage in stages) and (stages or not seen):
-                seen, since = seen or bool(stages), 0.0
+            infos = (tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds())
+            failed = [info.numFailedTasks for info in infos if info]
+            if not lost(failed, seen):
+                seen, since = seen or bool(failed), 0.0
                 continue
             since = since or time.monotonic()
             if time.monotonic() - since > GRACE:
@@ -46,6 +55,9 @@ def ranks_watched(spark: SparkSession) -> Iterator[None]:
             "run the same command again, it goes on after the last epoch done"
         )
 
+    # Those of Horovod's threads that wait for a host that is gone must not keep the process from its end.
+    in_thread = threads.in_thread
+    threads.in_thread = lambda *args, **named: in_thread(*args, **(named | {"daemon": True}))
     before = signal.signal(signal.SIGUSR1, interrupt)
     watcher = threading.Thread(target=watch, name="ranks-watched", daemon=True)
     watcher.start()
@@ -55,3 +67,4 @@ def ranks_watched(spark: SparkSession) -> Iterator[None]:
         over.set()
         watcher.join()
         signal.signal(signal.SIGUSR1, before)
+        threads.in_thread = in_thread

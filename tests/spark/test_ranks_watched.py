@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from adc.errors import RunError
-from adc.training.watch import ranks_watched
+from adc.training.watch import lost, ranks_watched
 
 pytestmark = pytest.mark.spark
 
@@ -34,3 +34,26 @@ def test_who_waits_for_ranks_is_told_of_a_lost_task_and_of_nothing_else(spark, m
         started(fails=True)
         time.sleep(60)
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(
+    ("failed", "seen", "expected"),
+    [
+        ([], False, False),  # the ranks' stage has not begun
+        ([0], True, False),
+        ([1], True, True),  # Spark tries the task again, which is of no use to the others
+        ([], True, True),  # Spark has given up
+    ],
+)
+def test_a_rank_is_lost_with_its_task(failed, seen, expected):
+    assert lost(failed, seen) is expected
+
+
+def test_a_thread_of_horovod_s_that_never_ends_does_not_keep_the_process(spark):
+    from horovod.runner.util import threads
+
+    with ranks_watched(spark):
+        waiting = threads.in_thread(time.sleep, (600,), daemon=False)
+    assert waiting.daemon
+    ending = threads.in_thread(time.sleep, (0,), daemon=False)
+    assert not ending.daemon

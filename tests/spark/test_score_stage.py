@@ -8,7 +8,7 @@ from adc import classify
 from adc.errors import UsageError
 from adc.model.predictor import COLUMNS
 from adc.scoring import stage
-from adc.scoring.predict import with_predictions
+from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES
@@ -57,7 +57,7 @@ def told(predicted, figure=float):
 def test_predictions_are_those_of_the_library_however_the_rows_are_cut(spark, tiny_bundle, partitions):
     numbered = list(enumerate(TEXTS * 3))
     frame = spark.createDataFrame(numbered, "n INT, text STRING").repartition(partitions)
-    scored = with_predictions(frame, tiny_bundle, ScoreSettings())
+    scored = with_predictions(frame, shared_predictor(spark, tiny_bundle, ScoreSettings()))
     assert scored.columns == ["n", "text", *COLUMNS, "model"]
     expected = classify([text or "" for text in TEXTS], tiny_bundle)
     nearly = partial(pytest.approx, abs=1e-6)
@@ -134,9 +134,6 @@ def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_
     numbers = [*range(40), *range(5)]
     archive.write_text("\n".join(["id,text", *(f"{number},عايز كده {number}" for number in numbers)]))
     monkeypatch.setattr("adc.scoring.stage.WAVE_BYTES", 1)
-    coalesce = "spark.sql.adaptive.coalescePartitions.enabled"
-    request.addfinalizer(lambda: lake.spark.conf.unset(coalesce))
-    lake.spark.conf.set(coalesce, False)
     commit, committed = stage.commit_scored, []
 
     def commit_one(job, staged):
