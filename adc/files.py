@@ -99,3 +99,8 @@ class Files:
             status.getPath().getName(): int(status.getLen()) for status in system.listStatus(hadoop_path)
         }
         return {name: found[name] for name in sorted(found) if not name.startswith(("_", "."))}
+
+    def size(self, path: str) -> int:
+        """The bytes of a file, or of all files in a folder and its folders."""
+        system, hadoop_path = self._at(path)
+        return int(system.getContentSummary(hadoop_path).getLength())

@@ -50,7 +50,11 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
             return
-        archive = staged_archive(job, rows if replace else unscored(job, bundle, rows))
+        rows = rows if replace else unscored(job, bundle, rows)
+        if lake.files.size(path) > wave_bytes(job):
+            # Each of several waves is merged into a range of ids and leaves the rest of the table alone.
+            rows = rows.repartitionByRange("id")
+        archive = staged_archive(job, rows)
         (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
         waves.total = whole[0]
         waves.run(parts(job, archive))
@@ -105,17 +109,14 @@ def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
 
 
 def staged_archive(job: Job, rows: DataFrame) -> str:
-    """Writes the rows of an archive, once an id, as Parquet files, one range of ids after the other; where.
-
-    So each wave is merged into its own range of the table and leaves the rest of it alone.
-    """
+    """Writes the rows of an archive, once an id, as Parquet files that share no id; where they are."""
     place = f"{job.staging}/archive"
     conf = job.lake.spark.conf
     before = {name: conf.get(name, None) for name in SHUFFLE}
     try:
         for name, value in SHUFFLE.items():
             conf.set(name, value)
-        distinct(job, rows.repartitionByRange("id")).write.parquet(place)
+        distinct(job, rows).write.parquet(place)
     finally:
         for name, old in before.items():
             if old is None:
@@ -125,11 +126,16 @@ def staged_archive(job: Job, rows: DataFrame) -> str:
     return place
 
 
+def wave_bytes(job: Job) -> int:
+    """Bytes of a wave, for as many task slots as there are."""
+    return WAVE_BYTES * job.lake.spark.sparkContext.defaultParallelism
+
+
 def parts(job: Job, archive: str) -> Iterator[DataFrame]:
     """The files of a staged archive, a wave's at a time: what a kill costs is bounded, not the archive."""
     spark = job.lake.spark
     sizes = job.lake.files.sizes(archive)
-    most = WAVE_BYTES * spark.sparkContext.defaultParallelism
+    most = wave_bytes(job)
     numbered = zip(sizes, accumulate(sizes.values(), initial=0), strict=False)
     for _, wave in groupby(numbered, lambda file: file[1] // most):
         yield spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))

@@ -16,7 +16,7 @@ GRACE = 20
 
 
 def lost(failed: Sequence[int], seen: bool) -> bool:
-    """Whether a rank is lost: from the failed tasks of each active stage, and whether one was active before."""
+    """Whether a rank is lost, by the failed tasks of each active stage; seen: one was active before."""
     return any(failed) or (seen and not failed)
 
 
