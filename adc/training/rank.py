@@ -170,28 +170,16 @@ class Rank:
             logits = self.network([tokens, evidence], training=True)
             losses = self.tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = self.tf.reduce_sum(losses * shares)
-        return tape.gradient(loss, [variable.value for variable in self.network.trainable_variables]), loss
+        variables = self.network.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        # Word vectors' gradients are sparse, but Adam moves every row anyway: dense, they are one sum.
+        return [self.tf.convert_to_tensor(gradient) for gradient in gradients], loss
 
     def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
         gradients, loss = self._gradients(tokens, evidence, targets, shares)
-        sparse = [isinstance(gradient, self.tf.IndexedSlices) for gradient in gradients]
-        dense = [gradient for gradient, rows in zip(gradients, sparse, strict=True) if not rows]
-        *summed, loss = self.hvd.grouped_allreduce([*dense, loss], op=self.hvd.Sum)
-        left = iter(summed)
-        whole = [
-            self._sum_of_rows(gradient) if rows else next(left)
-            for gradient, rows in zip(gradients, sparse, strict=True)
-        ]
-        self.optimizer.apply(whole, self.network.trainable_variables)
+        *summed, loss = self.hvd.grouped_allreduce([*gradients, loss], op=self.hvd.Sum)
+        self.optimizer.apply(summed, self.network.trainable_variables)
         return loss
-
-    def _sum_of_rows(self, gradient: Any) -> Any:
-        """The dense sum over all ranks of a gradient of some rows of a table: only these rows travel.
-
-        Every rank adds them up in the same order. Adam then moves every row, so the sum is dense.
-        """
-        indices, values = (self.hvd.allgather(part) for part in (gradient.indices, gradient.values))
-        return self.tf.math.unsorted_segment_sum(values, indices, gradient.dense_shape[0])
 
     def _draw_anew(self, epoch: int) -> None:
         """What is drawn at random follows from seed, rank and epoch: an epoch is the same after a restart."""

@@ -37,6 +37,9 @@ def test_texts_are_written_whole_as_utf8_and_removed(files, tmp_path):
         files.write_text(path, text)
         assert tree(tmp_path) == {"new/folder/نص.json": text}
     assert files.names(f"{tmp_path}/new") == ["folder"] and files.names(path) == ["نص.json"]
+    files.write_text(f"{tmp_path}/new/folder/_SUCCESS", "12345")
+    assert files.sizes(f"{tmp_path}/new/folder") == {"نص.json": 0}
+    assert files.size(f"{tmp_path}/new") == 5
     files.delete(f"{tmp_path}/new")
     assert (files.exists(path), tree(tmp_path)) == (False, {})
 
