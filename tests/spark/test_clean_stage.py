@@ -1,7 +1,7 @@
 import pytest
 
 from adc.cleaning import load_profile
-from adc.cleaning.stage import clean
+from adc.cleaning.stage import clean, on_all_slots
 from adc.errors import UsageError
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
@@ -108,6 +108,14 @@ def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, 
     run(str(archive), input__weight=0.5)
     assert contents(lake, CLEAN_TWEETS, "dialect") == [("EG",)] * 7
     assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
+
+
+def test_a_file_that_is_read_in_one_piece_is_cleaned_on_all_task_slots(spark):
+    slots = spark.sparkContext.defaultParallelism
+    assert slots > 1
+    for partitions, expected in ((1, slots), (slots + 1, slots + 1)):
+        rows = spark.range(0, 10, 1, partitions)
+        assert on_all_slots(rows).rdd.getNumPartitions() == expected
 
 
 def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
