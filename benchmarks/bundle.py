@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 from model import told_plainly
-from submit import run_job
+from submit import megabytes, run_job
 from tweets import KINDS, labelled, read_tweets
 
 from adc.model.bundle import load_bundle
@@ -53,7 +53,7 @@ def main() -> None:
 
     trained = arguments.lake / "models" / "adc"
     bundle = load_bundle(trained)
-    print(f"{bundle.model}, {sum(path.stat().st_size for path in trained.iterdir()) / 1e6:.1f} MB")
+    print(f"{bundle.model}, {megabytes(trained):.1f} MB")
     for name, figures in bundle.metrics.items():
         print(name, {key: round(value, 3) for key, value in figures.items() if key != "confusion"})
     rows = read_tweets(arguments.folder)

@@ -14,13 +14,12 @@ import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from submit import run_job
+from submit import megabytes, run_job
 from tweets import copies, labelled
 
 from adc.scraping.server import LookupServer
@@ -51,10 +50,6 @@ def source(path: Path, stages: list[str]) -> Iterator[dict[str, tuple[str, ...]]
         yield {"scrape": ("--ids", str(path), "--set", f"scrape.url={server.url}")}
 
 
-def size(lake: Path) -> float:
-    return sum(path.stat().st_size for path in lake.rglob("*") if path.is_file()) / 1e6
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -77,12 +72,13 @@ def main() -> None:
                     # Of all that ran so far; the sizes ascend.
                     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
                     print(
-                        f"{stage:<10}{rows:>12,}{taken:>9.0f}{rows / taken:>9,.0f}{size(lake):>10,.0f}"
+                        f"{stage:<10}{rows:>12,}{taken:>9.0f}{rows / taken:>9,.0f}{megabytes(lake):>10,.0f}"
                         f"{memory:>12,.0f}",
                         flush=True,
                     )
     for stage, taken in seconds.items():
-        for (less, short), (more, long) in list(pairwise(taken.items()))[-1:]:
+        if len(taken) > 1:
+            *_, (less, short), (more, long) = taken.items()
             row = (long - short) / (more - less)
             power = math.log(long / short) / math.log(more / less)
             print(f"{stage}: {short - row * less:.0f} s and {1e6 * row:.0f} µs a row; power {power:.2f}")

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from submit import megabytes
 from tweets import read_tweets
 
 from adc.cleaning import load_profile
@@ -219,12 +220,11 @@ def told_plainly(folder: Path, rows: pd.DataFrame, split: str) -> None:
 
 
 def time_scoring(folder: Path, clean: list[str]) -> None:
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     predictor = Predictor(load_bundle(folder))
     started = time.monotonic()
     predictor.probabilities(clean)
     rate = len(clean) / (time.monotonic() - started)
-    print(f"bundle {size:.1f} MB; {rate:,.0f} clean texts/s scored")
+    print(f"bundle {megabytes(folder):.1f} MB; {rate:,.0f} clean texts/s scored")
 
 
 if __name__ == "__main__":

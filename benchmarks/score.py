@@ -110,9 +110,9 @@ def main() -> None:
             f"the score job: {told['seconds']:.0f} s, {rate:,.0f}/s, {100 * rate / sum(rates):.0f} % of that"
         )
         print(f"  10^9 tweets at that rate: {1e9 / rate / 3600 * cores:,.0f} core-hours")
-        some = Path(scratch) / "some"
-        write_deltalake(str(some), pa.table({"id": ids[:UDF_ROWS], "text": texts[:UDF_ROWS]}))
-        rate = batch_udf(arguments.bundle, some, Path(scratch) / "udf")
+        first = Path(scratch) / "first"
+        write_deltalake(str(first), pa.table({"id": ids[:UDF_ROWS], "text": texts[:UDF_ROWS]}))
+        rate = batch_udf(arguments.bundle, first, Path(scratch) / "udf")
         print(f"predict_batch_udf, probabilities only, without Spark's start: {rate:,.0f}/s")
 
 

@@ -133,12 +133,10 @@ def wave_bytes(job: Job) -> int:
 
 def parts(job: Job, archive: str) -> Iterator[DataFrame]:
     """The files of a staged archive, a wave's at a time: what a kill costs is bounded, not the archive."""
-    spark = job.lake.spark
-    sizes = job.lake.files.sizes(archive)
-    most = wave_bytes(job)
-    numbered = zip(sizes, accumulate(sizes.values(), initial=0), strict=False)
-    for _, wave in groupby(numbered, lambda file: file[1] // most):
-        yield spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
+    sizes, most = job.lake.files.sizes(archive), wave_bytes(job)
+    starts = accumulate(sizes.values(), initial=0)
+    for _, wave in groupby(zip(sizes, starts, strict=False), lambda file: file[1] // most):
+        yield job.lake.spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
 
 
 def distinct(job: Job, rows: DataFrame) -> DataFrame:

@@ -129,7 +129,7 @@ def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_pa
     ]
 
 
-def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_path, monkeypatch, request):
+def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_path, monkeypatch):
     archive = tmp_path / "archive.csv"
     numbers = [*range(40), *range(5)]
     archive.write_text("\n".join(["id,text", *(f"{number},عايز كده {number}" for number in numbers)]))
