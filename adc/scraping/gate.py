@@ -1,11 +1,13 @@
 """One gate for the whole job: every request of every task asks the driver for its turn.
 
 The driver listens; a task connects once and sends a line of JSON for each request that wants to go and for
-each that is over. A task that dies gives back its turns, since its connection closes.
+each that is over. A task that dies gives back its turns, since its connection closes; one that hangs loses
+them once every request that it was let send must be over.
 """
 
 import hmac
 import json
+import math
 import queue
 import secrets
 import socket
@@ -26,6 +28,9 @@ from adc.scraping.policy import Action, Decision
 # gives its turns back within a minute.
 PROBE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 CONNECT_SECONDS = 30.0
+# How often tasks that hang are looked for; and what a request may take beyond its timeouts, to look a name up
+# or to read a large answer.
+PATROL_SECONDS, SLACK_SECONDS = 5.0, 30.0
 
 
 class StoppedError(Exception):
@@ -35,11 +40,14 @@ class StoppedError(Exception):
 class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
-    Tasks reach it as `host`; port 0 is chosen by the system. Raises RunError where it cannot listen.
+    Tasks reach it as `host`; port 0 is chosen by the system. A task that holds turns and has said nothing for
+    longer than `longest`, the seconds of a request, is hung up on. Raises RunError where it cannot listen.
     """
 
-    def __init__(self, limiter: Limiter, bind: str, host: str, port: int = 0) -> None:
-        self._limiter = limiter
+    def __init__(
+        self, limiter: Limiter, bind: str, host: str, port: int = 0, longest: float = math.inf
+    ) -> None:
+        self._limiter, self._longest = limiter, longest
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()
@@ -100,9 +108,17 @@ class GateServer:
                 if wait == 0:
                     connection = self._waiting.popleft()
                     connection.turns += 1
+                    connection.heard = time.monotonic()
                     connection.tell({"go": True})
                 else:
-                    self._changed.wait(wait)
+                    self._changed.wait(PATROL_SECONDS if wait is None else min(wait, PATROL_SECONDS))
+                    self._hang_up_on_the_silent(time.monotonic())
+
+    def _hang_up_on_the_silent(self, now: float) -> None:
+        """Their process is stopped, or starved: Spark starts the task anew, here or elsewhere."""
+        for connection in self._connections:
+            if connection.turns and now - connection.heard > self._longest + SLACK_SECONDS:
+                connection.hang_up()
 
     def joined(self, connection: "_Connection") -> None:
         """A task has connected."""
@@ -113,6 +129,7 @@ class GateServer:
     def told(self, connection: "_Connection", message: Mapping[str, Any]) -> None:
         """A task wants a turn, or a turn of its is over."""
         with self._changed:
+            connection.heard = time.monotonic()
             if "enter" in message:
                 self._waiting.append(connection)
             else:
@@ -145,6 +162,7 @@ class _Connection(socketserver.StreamRequestHandler):
     server: _Server
     disable_nagle_algorithm = True
     turns = 0
+    heard = 0.0  # when it last said something, or was given a turn
     timeout = None
 
     def handle(self) -> None:

@@ -15,7 +15,7 @@ from adc.archives import id_rows, open_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.samples import write_sample_corpus
-from adc.scraping.apis import APIS
+from adc.scraping.apis import APIS, longest_request
 from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
 from adc.scraping.limiter import Limiter
@@ -181,7 +181,8 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     )
     host = context.getConf().get("spark.driver.host") or "127.0.0.1"
     bind = context.getConf().get("spark.driver.bindAddress") or host
-    with GateServer(limiter, bind, host, scrape_settings.gate_port) as gate:
+    longest = longest_request(scrape_settings.timeout)
+    with GateServer(limiter, bind, host, scrape_settings.gate_port, longest) as gate:
         fetcher = Fetcher(
             api=scrape_settings.api,
             url=url,

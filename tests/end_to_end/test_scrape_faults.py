@@ -69,6 +69,26 @@ def test_a_killed_worker_or_executor_costs_the_run_nothing(
     complete(submit, corpus)
 
 
+def test_a_worker_that_hangs_is_overtaken_by_a_copy_of_its_task(
+    submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
+) -> None:
+    server = serve(latency=0.2)
+    speculation = ("--conf", "spark.speculation=true", "--conf", "spark.speculation.quantile=0.1")
+    cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]", *speculation))
+    driver = cluster.start("scrape", *arguments(server, corpus_file), "--set", "scrape.timeout=1")
+    until(lambda: server.statistics.requests > 30)
+    # It may hold all turns of the job.
+    hanging = processes(driver.pid, "pyspark.daemon")[-1]
+    hanging.suspend()
+    try:
+        output, _ = driver.communicate(timeout=300)
+    finally:
+        with suppress(psutil.Error):
+            hanging.kill()
+    assert driver.returncode == 0, output
+    complete(submit, corpus)
+
+
 def test_a_driver_killed_between_an_answer_and_its_commit(
     submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
 ) -> None:

@@ -58,6 +58,26 @@ def test_a_task_that_dies_gives_its_turns_back(server):
         waiting.result(SECONDS)
 
 
+def test_a_task_that_hangs_loses_its_turns_and_one_that_works_on_keeps_them(monkeypatch):
+    monkeypatch.setattr("adc.scraping.gate.PATROL_SECONDS", 0.02)
+    monkeypatch.setattr("adc.scraping.gate.SLACK_SECONDS", 0.0)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", longest=0.5) as server,
+        join(server) as hanging,
+        join(server) as working,
+    ):
+        hanging.enter()
+        for _ in range(4):
+            working.enter()
+            time.sleep(0.2)
+            working.leave(OK, {})
+        for _ in range(2):
+            threads.submit(working.enter).result(SECONDS)
+        with pytest.raises(ConnectionError):
+            hanging.enter()
+
+
 def test_a_stop_reaches_who_waits_and_who_comes_later(server):
     with join(server) as gate, ThreadPoolExecutor(4) as threads:
         for _ in range(3):
