@@ -1,6 +1,6 @@
 """How training scales on one machine: examples a second of the network, in one run one after the other.
 
-    python benchmarks/train.py FOLDER [--rows 20000]
+    python benchmarks/train.py FOLDER [--rows 20000] [--set train.batch_size=512]…
 
 1 rank on 1 thread, 2 ranks on a thread each, and 1 rank on 2 threads, by the train job on some tweets of
 FOLDER (ids.csv and texts.parquet). The first epoch warms up; the second is what counts.
@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--set", action="append", default=[], help="a setting, key=value")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
         lake, archive = Path(scratch) / "lake", Path(scratch) / "tweets.parquet"
@@ -31,7 +32,8 @@ def main() -> None:
         for way, (ranks, threads) in WAYS.items():
             settings = [f"train.num_proc={ranks}", "train.epochs=2", f"spark.task.cpus={threads}"]
             name = f"on{ranks}x{threads}"
-            options = [part for setting in (*settings, f"train.name={name}") for part in ("--set", setting)]
+            settings += [f"train.name={name}", *arguments.set]
+            options = [part for setting in settings for part in ("--set", setting)]
             count = run_job("train", lake, *options)["counts"]["train"]
             rate = count / load_bundle(lake / "models" / name).history[-1]["seconds"]
             base = base or rate
