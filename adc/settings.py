@@ -164,7 +164,17 @@ class ModelSettings(Section):
         5, description="Training texts that a character n-gram or a pair of words must occur in to be kept."
     )
     soft_labels: Share = Field(
-        0.3, description="Share of a linear teacher's out-of-fold probabilities in what is learnt."
+        0.3, description="Share of the linear models' out-of-fold probabilities in what is learnt."
+    )
+    blend: Share = Field(
+        0.5,
+        description="Share of the linear models' log-probabilities in the answer; 0: the network answers "
+        "alone, the bundle is smaller and scores faster.",
+    )
+    bayes_min_count: Natural = Field(
+        2,
+        description="Training texts that an n-gram must occur in for the naive Bayes among the linear "
+        "models, the largest part of a bundle; 0: they do without it.",
     )
     vocabulary: Count = Field(40000, description="Most words kept, the commonest first.")
     min_count: Count = Field(2, description="Texts a word must occur in to be kept.")
@@ -224,6 +234,7 @@ class TrainSettings(Section):
 _CLASSIC = {
     "model.evidence": False,
     "model.soft_labels": 0.0,
+    "model.blend": 0.0,
     "model.dense": 0,
     "model.embedding": 128,
     "model.units": 128,
@@ -233,7 +244,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "adc": {},
     "classic-lstm": _CLASSIC | {"model.cell": "lstm"},
     "classic-gru": _CLASSIC | {"model.cell": "gru"},
-    "linear": {"model.cell": "none", "model.dense": 0, "model.embedding": 0},
+    "linear": {"model.cell": "none", "model.dense": 0, "model.embedding": 0, "model.blend": 0.0},
 }
 
 

@@ -20,7 +20,7 @@ from tweets import KINDS, labelled, read_tweets
 from adc.model.bundle import load_bundle
 
 # Words of five tweets or more, as n-grams are: nothing that one person alone wrote.
-SETTINGS = ["model.min_count=5", "train.name=adc"]
+SETTINGS = ["model.min_count=5", "model.bayes_min_count=0", "train.name=adc"]
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
     python benchmarks/model.py FOLDER [--more extra,slice,open] [--set model.cell=lstm]… [--repeat 2]
 
-Prints accuracy and macro-F1 (%) on the validation split for each seed, and of the average of their
-probabilities. The linear fits are kept in --cache, by what they were made of, so that networks over the same
-fits are compared quickly. --second-teacher stacks networks, each trained without a fold, with the linear
-models, and teaches by that.
+Prints accuracy and macro-F1 (%) on the validation split for each seed, of the average of their
+probabilities, and of the last seed with other shares of the linear models in the answer. The linear fits are
+kept in --cache, by what they were made of, so that networks over the same fits are compared quickly.
+--second-teacher stacks networks, each trained without a fold, with the linear models, and teaches by that.
 """
 
 import argparse
@@ -34,11 +34,13 @@ from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
-from adc.training.encoding import Encoding, network_spec, plain
-from adc.training.evidence import Corpus, Linear, cross_fit, stacked
-from adc.training.folds import FOLDS, NONE
+from adc.training.encoding import Encoding, network_spec
+from adc.training.evidence import Corpus, Counts, Linear, cross_fit, fit_judge
+from adc.training.folds import FOLDS, NONE, plain
 from adc.training.plan import Plan
 from adc.training.rank import Rank
+
+SHARES = (0, 0.25, 0.5, 0.75, 1)
 
 
 def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ def vocabulary(texts: pd.Series, most: int, min_count: int) -> tuple[str, ...]:
 
 
 def linear_fits(rows: pd.DataFrame, labels: tuple[str, ...], encoder: Encoder, settings: Settings) -> Linear:
-    return cross_fit(Corpus.of(rows, labels), encoder, settings.model.gram_min_count)
+    least = Counts(settings.model.gram_min_count, settings.model.bayes_min_count)
+    return cross_fit(Corpus.of(rows, labels, settings.train.plain_share), encoder, least)
 
 
 def cached_fits(
@@ -57,8 +60,10 @@ def cached_fits(
     if cache is None:
         return linear_fits(rows, labels, encoder, settings)
     source = Path(__file__).parents[1] / "adc"
-    code = [(source / name).read_bytes() for name in ("training/evidence.py", "model/evidence.py")]
-    content = [rows.to_csv(), encoder, settings.model.gram_min_count, code]
+    names = ("training/evidence.py", "model/evidence.py", "model/stack.py")
+    code = [(source / name).read_bytes() for name in names]
+    told = [settings.model.gram_min_count, settings.model.bayes_min_count, settings.train.plain_share]
+    content = [rows.to_csv(), encoder, told, code]
     place = cache / hashlib.sha256(pickle.dumps(content)).hexdigest()[:16]
     if not place.exists():
         place.write_bytes(pickle.dumps(linear_fits(rows, labels, encoder, settings)))
@@ -94,17 +99,16 @@ def main() -> None:
     )
 
     rows["teacher"] = train["teacher"] = None
-    evidence = ()
-    if settings.model.evidence or settings.model.soft_labels:
+    linear = None
+    if settings.model.evidence or settings.model.soft_labels or settings.model.blend:
         started = time.monotonic()
         linear = cached_fits(arguments.cache, train, labels, encoder, settings)
-        evidence = linear.evidence if settings.model.evidence else ()
         train["teacher"] = list(linear.teacher)
         print(
             f"linear fits: {time.monotonic() - started:.0f} s; {told_out_of_fold(train, labels)}", flush=True
         )
     counts = train["dialect"].value_counts().to_dict()
-    encoding = Encoding.of(settings, encoder, labels, evidence, counts)
+    encoding = Encoding.of(settings, encoder, labels, linear, counts)
     if arguments.second_teacher:
         train["teacher"] = list(second_teacher(settings, encoding, train))
         print(f"second teacher: {told_out_of_fold(train, labels)}", flush=True)
@@ -139,8 +143,10 @@ def told_out_of_fold(train: pd.DataFrame, labels: tuple[str, ...]) -> str:
 
 
 def second_teacher(settings: Settings, encoding: Encoding, train: pd.DataFrame) -> np.ndarray:
-    """Probabilities (N, C) by a stack of the first teacher and of networks that have not seen the fold."""
-    corpus = Corpus.of(train, encoding.labels)
+    """Log-probabilities (N, C) by a stack of the first teacher and of networks trained without the fold."""
+    alone = settings.model.model_copy(update={"blend": 0.0})
+    settings, encoding = settings.model_copy(update={"model": alone}), replace(encoding, stack=None)
+    corpus = Corpus.of(train, encoding.labels, settings.train.plain_share)
     networks = np.empty((len(train), len(encoding.labels)), np.float32)
     for fold in range(FOLDS):
         held_out = corpus.folds == fold
@@ -150,18 +156,23 @@ def second_teacher(settings: Settings, encoding: Encoding, train: pd.DataFrame) 
             result = trained(settings, encoding, splits, settings.seed + fold)
         predictor = Predictor(bundled(settings, encoding, fold, result))
         networks[held_out] = predictor.probabilities(train.loc[held_out, "clean"].tolist())
-    members = [np.stack(train["teacher"]), networks]
-    return stacked(corpus, [np.log(np.maximum(member, 1e-9)) for member in members])
+    members = [np.stack(train["teacher"]), np.log(np.maximum(networks, 1e-9))]
+    return fit_judge(corpus, members).log_probabilities(members)
 
 
 def bundled(settings: Settings, encoding: Encoding, fold: int, result: dict[str, Any]) -> Bundle:
+    stack, evidence = encoding.stack or (None, None)
+    if encoding.evidence:
+        evidence = encoding.evidence[fold]
     return Bundle(
         name="benchmark",
         labels=encoding.labels,
         encoder=encoding.encoder,
         network=network_spec(settings.model, encoding),
         profile=load_profile("model"),
-        evidence=encoding.evidence[fold] if encoding.evidence else None,
+        evidence=evidence,
+        stack=stack,
+        blend=settings.model.blend,
         **{name: result[name] for name in ("weights", "temperature", "metrics")},
     )
 
@@ -202,6 +213,10 @@ def run(
     accuracy, macro_f1 = np.mean(figures, axis=0)
     print(f"val accuracy / macro-F1 over {repeat} seeds: {accuracy:.1f} / {macro_f1:.1f}")
     print(f"their probabilities averaged: {figures_of(val, together, encoding.labels)}")
+    bundle = bundled(settings, encoding, NONE, result)
+    for share in SHARES if bundle.stack else ():
+        probabilities = Predictor(replace(bundle, blend=share)).probabilities(val["clean"].tolist())
+        print(f"model.blend={share}: {figures_of(val, probabilities, encoding.labels)}")
     return result
 
 

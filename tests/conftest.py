@@ -5,6 +5,7 @@ from adc.cleaning import load_profile
 from adc.model.bundle import Bundle, NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, Rows, gram_keys, pair_keys
+from adc.model.stack import BAYES_GRAMS, Bayes, Judge, Stack
 
 LABELS = ("EG", "MA", "SA")
 WORDS = ("<user>", "كده", "عايز", "بزاف", "واش", "دابا", "وش", "ابغى", "الحين", "اليوم", "😂", "؟")
@@ -50,12 +51,26 @@ def random_evidence(encoder: Encoder, classes: int = len(LABELS), seed: int = 0)
     pairs = np.sort(pair_keys(np.array([3, 4, 7, 8]), np.array([2, 2])))[2:]
     return Evidence(
         words=rows(encoder.size - 2, zeros=2),
+        word_idf=np.concatenate([np.zeros(2), draw.uniform(1, 5, encoder.size - 2)]).astype(np.float32),
         pairs=pairs,
         pair_rows=rows(len(pairs)),
+        pair_idf=draw.uniform(1, 5, len(pairs)).astype(np.float32),
         grams=grams,
-        gram_idf=draw.uniform(1, 5, len(grams)).astype(np.float32),
         gram_rows=rows(len(grams)),
+        gram_idf=draw.uniform(1, 5, len(grams)).astype(np.float32),
+        intercept=draw.normal(0, 0.1, classes).astype(np.float32),
     )
+
+
+def random_stack(classes: int = len(LABELS), seed: int = 0) -> Stack:
+    """Naive Bayes over the n-grams of some of WORDS, and a judge over three models, with random numbers."""
+    draw = np.random.default_rng(seed)
+    grams = np.unique(gram_keys([" ".join(WORDS[::2])], *BAYES_GRAMS)[1])
+    bayes = Bayes(
+        grams, Rows.of(draw.normal(0, 1, (len(grams), classes)), parts=1), np.zeros(classes, np.float32)
+    )
+    kernel = draw.normal(0, 0.5, (3 * classes, classes)).astype(np.float32)
+    return Stack(Judge(np.array([1.0, 2.0, 3.0], np.float32), kernel, np.zeros(classes, np.float32)), bayes)
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +86,8 @@ def tiny_bundle() -> Bundle:
         weights=random_weights(spec),
         profile=load_profile("model"),
         evidence=random_evidence(encoder),
+        stack=random_stack(),
+        blend=0.4,
         temperature=1.25,
         metrics={"val": {"rows": 120, "accuracy": 0.5, "macro_f1": 0.25}},
         history=({"epoch": 1, "loss": 1.0, "seconds": 2.5},),

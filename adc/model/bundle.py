@@ -18,10 +18,11 @@ from adc.cleaning.profiles import RULES_VERSION, Profile, profile_of
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
+from adc.model.stack import Stack
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
-EVIDENCE = "evidence.npz"
+EVIDENCE, STACK = "evidence.npz", "stack.npz"
 # The bundle that comes with the package, trained by benchmarks/bundle.py; docs/model.md tells of it.
 SHIPPED = Path(__file__).parents[1] / "bundle"
 
@@ -58,7 +59,8 @@ class NetworkSpec:
 class Bundle:
     """Everything that scoring needs, and how it was made.
 
-    evidence: the tables under the network, if it reads any. temperature: calibrates the logits.
+    evidence: the tables under the network and the stack, if either reads any. stack: the linear models of
+    whole texts, which have the share `blend` in the answer. temperature: calibrates the answer's logits.
     metrics: figures by split. history: a row an epoch.
     made: what it was made from and with: settings, data and code versions.
     """
@@ -70,6 +72,8 @@ class Bundle:
     weights: Mapping[str, np.ndarray]
     profile: Profile
     evidence: Evidence | None = None
+    stack: Stack | None = None
+    blend: float = 0.0
     temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, float], ...] = ()
@@ -80,12 +84,21 @@ class Bundle:
         """64 hex digits over all that the bundle holds."""
         digest = hashlib.sha256(json.dumps(self._manifest(), sort_keys=True).encode())
         digest.update("\n".join(self.encoder.vocabulary).encode())
-        arrays = dict(self.weights) | (self.evidence.arrays() if self.evidence else {})
-        for name in sorted(arrays):
-            array = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(array.tobytes())
+        for arrays in self._arrays().values():
+            for name in sorted(arrays):
+                array = np.ascontiguousarray(arrays[name])
+                digest.update(f"{name} {array.dtype} {array.shape}".encode())
+                digest.update(array.tobytes())
         return digest.hexdigest()
+
+    def _arrays(self) -> dict[str, Mapping[str, np.ndarray]]:
+        """The bundle's arrays, by the files that hold them."""
+        arrays = {WEIGHTS: self.weights}
+        if self.evidence:
+            arrays[EVIDENCE] = self.evidence.arrays()
+        if self.stack:
+            arrays[STACK] = self.stack.arrays()
+        return arrays
 
     @property
     def model(self) -> str:
@@ -101,6 +114,7 @@ class Bundle:
             "network": asdict(self.network),
             "profile": {"name": self.profile.name, "switches": dict(self.profile.switches)},
             "rules": RULES_VERSION,
+            "blend": self.blend,
             "temperature": self.temperature,
             "metrics": self.metrics,
             "history": [dict(row) for row in self.history],
@@ -111,9 +125,8 @@ class Bundle:
         """Writes the bundle's files to a folder, made if it is not there."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / VOCABULARY).write_text("\n".join(self.encoder.vocabulary), encoding="utf-8", newline="\n")
-        np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **self.weights)
-        if self.evidence:
-            np.savez_compressed(folder / EVIDENCE, allow_pickle=False, **self.evidence.arrays())
+        for name, arrays in self._arrays().items():
+            np.savez_compressed(folder / name, allow_pickle=False, **arrays)
         (folder / CARD).write_text(model_card(self), encoding="utf-8")
         manifest = {"checksum": self.checksum} | self._manifest()
         (folder / MANIFEST).write_text(
@@ -135,15 +148,17 @@ def load_bundle(folder: str | Path) -> Bundle:
             )
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
         network = NetworkSpec(**manifest["network"])
-        weights = _arrays(place / WEIGHTS)
-        evidence = Evidence.of_arrays(_arrays(place / EVIDENCE)) if network.evidence else None
+        blend = manifest["blend"]
+        reads_evidence = network.evidence or blend
         bundle = Bundle(
             name=manifest["name"],
             labels=tuple(manifest["labels"]),
             encoder=Encoder(tuple(vocabulary.split("\n")) if vocabulary else (), manifest["max_tokens"]),
             network=network,
-            weights=weights,
-            evidence=evidence,
+            weights=_arrays(place / WEIGHTS),
+            evidence=Evidence.of_arrays(_arrays(place / EVIDENCE)) if reads_evidence else None,
+            stack=Stack.of_arrays(_arrays(place / STACK)) if blend else None,
+            blend=blend,
             profile=profile_of(manifest["profile"]["name"], manifest["profile"]["switches"]),
             temperature=manifest["temperature"],
             metrics=manifest["metrics"],
@@ -201,4 +216,5 @@ def _architecture(bundle: Bundle) -> str:
     words = f"vectors of {len(bundle.encoder.vocabulary):,} words" if network.embedding else ""
     evidence = "class evidence of words, pairs and character n-grams" if network.evidence else ""
     inputs = " and ".join(part for part in (words, evidence) if part)
-    return f"{cell[0].upper()}{cell[1:]}, on {inputs}"
+    shared = f", with {100 * bundle.blend:.0f} % of the answer by linear models" if bundle.blend else ""
+    return f"{cell[0].upper()}{cell[1:]}, on {inputs}{shared}"

@@ -63,11 +63,19 @@ class Encoder:
     def _ids(self) -> dict[str, int]:
         return {word: rank + RESERVED for rank, word in enumerate(self.vocabulary)}
 
-    def tokens(self, texts: Sequence[str] | pa.Array) -> Tokens:
-        """The tokens that are read of clean texts, at least one of each."""
+    def _split(self, texts: Sequence[str] | pa.Array) -> pa.ListArray:
         lists = pc.list_slice(pc.split_pattern(pa.array(texts, pa.string()), " "), 0, self.max_tokens)
         # An array of lists of any lengths, not of one.
-        lists = lists.cast(pa.list_(pa.string()))
+        return lists.cast(pa.list_(pa.string()))
+
+    def read(self, texts: Sequence[str] | pa.Array) -> list[str]:
+        """What is read of clean texts: their first tokens."""
+        read: list[str] = pc.binary_join(self._split(texts), " ").to_pylist()
+        return read
+
+    def tokens(self, texts: Sequence[str] | pa.Array) -> Tokens:
+        """The tokens that are read of clean texts, at least one of each."""
+        lists = self._split(texts)
         coded = lists.flatten().dictionary_encode()
         words = coded.dictionary.to_pylist()
         ids = self._ids

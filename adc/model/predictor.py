@@ -15,6 +15,7 @@ from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
 from adc.model.encoder import UNKNOWN, Tokens
 from adc.model.forward import Forward, softmax
+from adc.model.stack import blended
 from adc.settings import ScoreSettings
 
 # Texts whose words are looked up together: words come again, and what is kept of each takes 2 kB.
@@ -83,11 +84,12 @@ class Predictor:
     def _logits(self, texts: pa.Array) -> np.ndarray:
         """Float32 (N, C) of texts that differ, the shortest first."""
         tokens, evidence = self.bundle.encoder.tokens(texts), self.bundle.evidence
-        table = self._inputs(tokens)  # (W, F)
-        if evidence is not None:
-            rows, places = evidence.pairs_of(tokens)
+        table, to_texts = self._of_words(tokens)  # (W, F), (W, n)
+        read = evidence if self.bundle.network.evidence else None
+        if read is not None:
+            rows, places = read.pairs_of(tokens)
             pairs, pair_of = np.unique(rows, return_inverse=True)
-            added = self._forward.of_pairs(evidence.pair_rows[pairs])
+            added = self._forward.of_pairs(read.pair_rows[pairs])
         starts = np.cumsum(tokens.lengths) - tokens.lengths
         result = np.empty((len(texts), len(self.bundle.labels)), np.float32)
         space = np.empty(
@@ -103,33 +105,50 @@ class Predictor:
             room = space[: flat.size]
             np.take(table, tokens.which[flat.ravel()], axis=0, out=room, mode="clip")
             inputs = room.reshape(*flat.shape, -1)  # (T, B, F)
-            if evidence is not None:
+            if read is not None:
                 first, last = np.searchsorted(places, [starts[batch][0], starts[batch][-1] + lengths[-1]])
                 closing = places[first:last]
                 text = np.searchsorted(starts[batch], closing, side="right") - 1
                 inputs[closing - starts[batch][text], text] += added[pair_of[first:last]]
             result[batch] = self._forward.logits(inputs, lengths)
+        if self.bundle.stack is not None and evidence is not None:
+            linear = self.bundle.stack.log_probabilities(
+                self.bundle.encoder.read(texts), evidence.of_texts(tokens, to_texts)
+            )
+            result = blended(result, linear, self.bundle.blend)
         return result
 
-    def _inputs(self, tokens: Tokens) -> np.ndarray:
-        """What each different word brings, float32 (W, F); that of known words is computed once and kept."""
-        evidence, (kept, there) = self.bundle.evidence, self._kept
+    def _of_words(self, tokens: Tokens) -> list[np.ndarray]:
+        """What each different word brings, float32: to the network, (W, F), and to the stack, (W, n).
+
+        That of known words is computed once and kept.
+        """
+        there, *kept = self._kept
         fresh = np.flatnonzero(~there[tokens.ids])
-        told = tokens.only(fresh)
-        of_words = evidence.of_words(told) if evidence else np.zeros((len(fresh), 0), np.float32)
-        result: np.ndarray = kept[tokens.ids]
-        result[fresh] = self._forward.inputs(told.ids, of_words)
         known = tokens.ids[fresh] != UNKNOWN
-        kept[tokens.ids[fresh][known]] = result[fresh[known]]
+        results = [table[tokens.ids] for table in kept]
+        for result, table, computed in zip(results, kept, self._computed(tokens.only(fresh)), strict=True):
+            result[fresh] = computed
+            table[tokens.ids[fresh][known]] = computed[known]
         there[tokens.ids[fresh][known]] = True
-        return result
+        return results
+
+    def _computed(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+        evidence, nothing = self.bundle.evidence, np.zeros((len(tokens.ids), 0), np.float32)
+        if evidence is None:
+            return self._forward.inputs(tokens.ids, nothing), nothing
+        of_words = evidence.of_words(tokens)
+        read = of_words.to_tokens if self.bundle.network.evidence else nothing
+        return self._forward.inputs(tokens.ids, read), of_words.to_texts if self.bundle.stack else nothing
 
     @cached_property
-    def _kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs of known words, (V, F), and whether they were computed yet, (V,)."""
+    def _kept(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whether what known words bring was computed yet, (V,), and it: (V, F) and (V, n)."""
         size = self.bundle.encoder.size
+        none = self._computed(self.bundle.encoder.tokens([]))
         # Memory that nothing was written to is not taken.
-        return np.empty((size, self._forward.width), np.float32), np.zeros(size, dtype=bool)
+        network, stack = (np.empty((size, computed.shape[1]), np.float32) for computed in none)
+        return np.zeros(size, dtype=bool), network, stack
 
     # What was computed on the way does not travel.
     def __getstate__(self) -> dict[str, Any]:

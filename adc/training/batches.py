@@ -36,7 +36,8 @@ class Examples:
     """One split, its large arrays perhaps files mapped into memory.
 
     tokens: flat ids with offsets (N + 1). evidence: of each token, (tokens, 2C), or (tokens, 0).
-    labels: (N,). targets: what is learnt, a distribution over the classes, (N, C). weights: (N,).
+    labels: (N,). targets: what is learnt, a distribution over the classes, (N, C). linear: the linear models'
+    log-probabilities, (N, C), or (N, 0) where they have no share in the answer. weights: (N,).
     """
 
     tokens: np.ndarray
@@ -44,6 +45,7 @@ class Examples:
     evidence: np.ndarray
     labels: np.ndarray
     targets: np.ndarray
+    linear: np.ndarray
     weights: np.ndarray
 
     def __len__(self) -> int:
@@ -98,6 +100,7 @@ STORED = {
     "evidence": np.float16,
     "labels": np.int32,
     "targets": np.float32,
+    "linear": np.float32,
     "weights": np.float32,
 }
 
@@ -114,12 +117,13 @@ def examples_of(batches: Iterable[pa.RecordBatch], folder: Path) -> Examples:
                 "lengths": pc.list_value_length(tokens),
                 "labels": batch.column("label"),
                 "targets": batch.column("target").flatten(),
+                "linear": batch.column("linear").flatten(),
                 "weights": batch.column("weight"),
             }
             for name, array in arrays.items():
                 files[name].write(array.to_numpy(zero_copy_only=False).astype(STORED[name]).tobytes())
             files["evidence"].writelines(batch.column("evidence").to_pylist())
-    tokens, lengths, evidence, labels, targets, weights = (
+    tokens, lengths, evidence, labels, targets, linear, weights = (
         _mapped(folder / name, kind) for name, kind in STORED.items()
     )
     return Examples(
@@ -128,6 +132,7 @@ def examples_of(batches: Iterable[pa.RecordBatch], folder: Path) -> Examples:
         evidence.reshape(len(tokens), -1 if len(tokens) else 0),
         labels,
         targets.reshape(len(labels), -1 if len(labels) else 0),
+        linear.reshape(len(labels), -1 if len(linear) else 0),
         weights,
     )
 

@@ -11,12 +11,15 @@ from adc.errors import UsageError
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, encoded
+from adc.model.stack import Stack
 from adc.settings import ModelSettings, Settings
-from adc.training.folds import NONE, drawn, fold_of
+from adc.training.evidence import Linear
+from adc.training.folds import NONE, as_learnt, fold_of
 
-# What a tweet has and a text typed into a program has not, as the cleaning rules mark it.
-TWEET_MARKS = frozenset({"<url>", "<user>", "<email>", "<nl>"})
-SHARD_DDL = "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, weight FLOAT, split STRING"
+SHARD_DDL = (
+    "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, linear ARRAY<FLOAT>, weight FLOAT, "
+    "split STRING"
+)
 SHARD = pa.schema(
     [
         ("tokens", pa.list_(pa.int32())),
@@ -24,6 +27,9 @@ SHARD = pa.schema(
         ("evidence", pa.binary()),
         ("label", pa.int32()),
         ("target", pa.list_(pa.float32())),
+        # The linear models' log-probabilities (C,), of training rows by models that have not seen them; or
+        # nothing.
+        ("linear", pa.list_(pa.float32())),
         ("weight", pa.float32()),
         ("split", pa.string()),
     ]
@@ -34,6 +40,7 @@ SHARD = pa.schema(
 class Encoding:
     """evidence: by fold, the last for rows in none; empty where the network reads none.
 
+    stack: the linear models of whole texts, where they share the answer, and their evidence.
     soft_labels: the teacher's share in a target; smoothing: the part of a label given to all classes alike.
     class_weights: (C,), by which the weights of training rows are multiplied.
     plain_share: the part of the training rows that are read without a tweet's marks.
@@ -46,6 +53,7 @@ class Encoding:
     smoothing: float
     class_weights: np.ndarray
     plain_share: float = 0.0
+    stack: tuple[Stack, Evidence] | None = None
 
     @classmethod
     def of(
@@ -53,42 +61,45 @@ class Encoding:
         settings: Settings,
         encoder: Encoder,
         labels: tuple[str, ...],
-        evidence: tuple[Evidence, ...],
+        linear: Linear | None,
         counts: Mapping[str, int],
     ) -> Self:
         """As the settings ask for; `counts` are training tweets by label."""
         return cls(
             encoder,
             labels,
-            evidence,
+            linear.evidence if linear and settings.model.evidence else (),
             settings.model.soft_labels,
             settings.train.smoothing,
             class_weights(counts, labels, settings.train.class_weight),
             settings.train.plain_share,
+            (linear.stack, linear.evidence[NONE]) if linear and settings.model.blend else None,
         )
 
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL."""
+        """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL.
+
+        teacher: the linear models' log-probabilities, of training rows that they were fitted on.
+        """
         split = batch.column("split").to_pylist()
         learnt = np.array([name == "train" for name in split], dtype=bool)
         hashes = batch.column("text_hash").to_pylist()
         folds = np.array([fold_of(key) for key in hashes], np.int64)
-        texts = [
-            plain(text) if train and drawn(key, self.plain_share) else text
-            for text, train, key in zip(batch.column("clean").to_pylist(), learnt, hashes, strict=True)
-        ]
+        clean = batch.column("clean").to_pylist()
+        bare = as_learnt(clean, hashes, self.plain_share)
+        texts = [typed if train else text for typed, text, train in zip(bare, clean, learnt, strict=True)]
         tokens, evidence = self._encoded(texts, np.where(learnt, folds, NONE))
         number_of = {label: number for number, label in enumerate(self.labels)}
         labels = np.array([number_of[label] for label in batch.column("dialect").to_pylist()], np.int32)
+        teacher = batch.column("teacher").to_pylist()
         weights = batch.column("weight").to_numpy(zero_copy_only=False).astype(np.float32)
         return pa.RecordBatch.from_arrays(
             [
                 pa.array(tokens, SHARD.field("tokens").type),
                 pa.array(evidence, pa.binary()),
                 pa.array(labels),
-                pa.array(
-                    list(self._targets(labels, batch.column("teacher").to_pylist())), pa.list_(pa.float32())
-                ),
+                pa.array(list(self._targets(labels, teacher)), pa.list_(pa.float32())),
+                pa.array(list(self._linear(texts, teacher)), pa.list_(pa.float32())),
                 pa.array(np.where(learnt, weights * self.class_weights[labels], weights).astype(np.float32)),
                 batch.column("split"),
             ],
@@ -108,20 +119,30 @@ class Encoding:
                 tokens[row], evidence[row] = text, part.tobytes()
         return tokens, evidence
 
+    def _linear(self, texts: list[str], teacher: Sequence[Sequence[float] | None]) -> np.ndarray:
+        if self.stack is None:
+            return np.zeros((len(texts), 0), np.float32)
+        stack, evidence = self.stack
+        result = np.empty((len(texts), len(self.labels)), np.float32)
+        new = [row for row, known in enumerate(teacher) if known is None]
+        fresh = [texts[row] for row in new]
+        result[new] = stack.log_probabilities(
+            self.encoder.read(fresh), evidence.of_texts(self.encoder.tokens(fresh))
+        )
+        for row, known in enumerate(teacher):
+            if known is not None:
+                result[row] = known
+        return result
+
     def _targets(self, labels: np.ndarray, teacher: Sequence[Sequence[float] | None]) -> np.ndarray:
         classes = len(self.labels)
         hard = np.eye(classes, dtype=np.float32)[labels] * (1 - self.smoothing) + self.smoothing / classes
         taught = np.array([row is not None for row in teacher], dtype=bool)
         soft = hard.copy()
         if taught.any():
-            soft[taught] = np.array([row for row in teacher if row is not None], np.float32)
+            soft[taught] = np.exp(np.array([row for row in teacher if row is not None], np.float32))
         result: np.ndarray = (1 - self.soft_labels) * hard + self.soft_labels * soft
         return result
-
-
-def plain(clean: str) -> str:
-    """A clean text without TWEET_MARKS; as it was if there is nothing else."""
-    return " ".join(word for word in clean.split(" ") if word not in TWEET_MARKS) or clean
 
 
 def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:

@@ -5,32 +5,28 @@ fold, for that fold's rows, and once on all rows, for new text: independent task
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import RESERVED, Encoder, Tokens
-from adc.model.evidence import WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys
-from adc.model.forward import log_softmax
+from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys
+from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, shortened
 from adc.training.calibration import fit_temperature
-from adc.training.folds import FOLDS, NONE, fold_of
+from adc.training.folds import FOLDS, NONE, as_learnt, fold_of
 
-# Regularisation and class weights of the SVM, and the n-grams of naive Bayes: docs/experiments.md.
+# Regularisation and class weights of the SVM, and smoothing of naive Bayes: docs/experiments.md.
 SVM_COST = 0.1
 CLASS_WEIGHT = 0.5
-BAYES_GRAMS = (3, 7)
-BAYES_MIN_COUNT = 2
 BAYES_SMOOTHING = 0.02
 # Held-out texts that the scale of the evidence is taken from.
 SCALE_TEXTS = 4000
@@ -47,11 +43,11 @@ class Corpus:
     classes: int
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, labels: Sequence[str]) -> Self:
-        """From clean, dialect, weight and text_hash."""
+    def of(cls, rows: pd.DataFrame, labels: Sequence[str], plain_share: float) -> Self:
+        """From clean, dialect, weight and text_hash; `plain_share` of the texts without a tweet's marks."""
         number_of = {label: number for number, label in enumerate(labels)}
         return cls(
-            rows["clean"].tolist(),
+            as_learnt(rows["clean"].tolist(), rows["text_hash"].tolist(), plain_share),
             rows["dialect"].map(number_of).to_numpy(np.int64),
             rows["weight"].to_numpy(np.float64),
             np.array([fold_of(key) for key in rows["text_hash"]], np.int64),
@@ -68,7 +64,7 @@ class Corpus:
         if len(np.unique(self.labels[rows])) < 2:
             raise UsageError(
                 "too few training tweets to fit linear models out of fold: some hold one dialect only; "
-                "set model.evidence=false and model.soft_labels=0"
+                "set model.evidence=false, model.soft_labels=0 and model.blend=0"
             )
         return rows
 
@@ -82,7 +78,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EvidenceFit:
-    """Evidence without one fold; spread (2,) is the scale of its halves there, scores (n, C) the SVM's."""
+    """Evidence without one fold; of the fold's rows the scale of its halves, (2,), and of_texts, (n, 2C)."""
 
     evidence: Evidence
     spread: np.ndarray
@@ -91,84 +87,127 @@ class EvidenceFit:
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """What the fits make: evidence by fold, the last for new text; teacher, float (N, C), of the rows."""
+    """What the fits make.
+
+    evidence: by fold, the last for new text. teacher: log-probabilities of the rows by models that have not
+    seen them, float (N, C). stack: the same for new text.
+    """
 
     evidence: tuple[Evidence, ...]
     teacher: np.ndarray
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Training texts that a feature must occur in to be kept.
+
+    grams: pairs of words, and n-grams within words. bayes: n-grams of naive Bayes; 0 leaves it out.
+    """
+
+    grams: int
+    bayes: int
 
 
 def cross_fit(
     corpus: Corpus,
     encoder: Encoder,
-    min_count: int,
+    least: Counts,
     run: Callable[[Callable[[Task], Any], Sequence[Task]], Iterable[Any]] = map,
 ) -> Linear:
     """Fits everything; `run` is a `map` whose calls may run side by side, in any place."""
-    folds = range(FOLDS)
-    tasks = [Task("evidence", fold) for fold in (*folds, NONE)] + [Task("bayes", fold) for fold in folds]
-    results = dict(zip(tasks, run(partial(fit, corpus, encoder, min_count), tasks), strict=True))
-    fits: list[EvidenceFit] = [results[Task("evidence", fold)] for fold in (*folds, NONE)]
+    folds = (*range(FOLDS), NONE)
+    tasks = [Task("evidence", fold) for fold in folds]
+    if least.bayes:
+        tasks += [Task("bayes", fold) for fold in folds]
+    results = dict(zip(tasks, run(partial(fit, corpus, encoder, least), tasks), strict=True))
+    fits: list[EvidenceFit] = [results[Task("evidence", fold)] for fold in folds]
     # One scale for all, from held-out rows: on rows that a model has seen its evidence is larger.
     scale = np.mean([fit.spread for fit in fits[:FOLDS]], axis=0)
-    members = [[fit.scores for fit in fits[:FOLDS]], [results[Task("bayes", fold)] for fold in folds]]
+    halves = np.split(_in_row_order(corpus, [fit.scores for fit in fits[:FOLDS]]), 2, axis=1)
+    members = [half / size for half, size in zip(halves, scale, strict=True)]
+    if least.bayes:
+        members.append(_in_row_order(corpus, [results[Task("bayes", fold)] for fold in folds[:FOLDS]]))
+    judge = fit_judge(corpus, members)
     return Linear(
         tuple(fit.evidence.scaled(scale) for fit in fits),
-        stacked(corpus, [_in_row_order(corpus, scores) for scores in members]),
+        judge.log_probabilities(members),
+        Stack(judge, results.get(Task("bayes", NONE))),
     )
 
 
-def fit(corpus: Corpus, encoder: Encoder, min_count: int, task: Task) -> EvidenceFit | np.ndarray:
+def fit(corpus: Corpus, encoder: Encoder, least: Counts, task: Task) -> EvidenceFit | Bayes | np.ndarray:
     """What `fit_evidence` or `fit_bayes` returns, as the task says."""
     if task.model == "evidence":
-        return fit_evidence(corpus, encoder, min_count, task.fold)
-    return fit_bayes(corpus, task.fold)
+        return fit_evidence(corpus, encoder, least.grams, task.fold)
+    return fit_bayes(corpus, encoder, least.bayes, task.fold)
 
 
 def _in_row_order(corpus: Corpus, by_fold: Sequence[np.ndarray]) -> np.ndarray:
-    whole = np.empty((len(corpus.labels), corpus.classes), np.float32)
+    whole = np.empty((len(corpus.labels), by_fold[0].shape[1]), np.float32)
     for fold, scores in enumerate(by_fold):
         whole[corpus.held_out(fold)] = scores
     return whole
 
 
-def stacked(corpus: Corpus, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities (N, C) by a logistic regression over the members' held-out log-probabilities (N, C)."""
-    calibrated = [log_softmax(scores, fit_temperature(scores, corpus.labels)) for scores in members]
-    inputs = np.concatenate(calibrated, axis=1)
-    judge = LogisticRegression(C=0.1, max_iter=500)
-    model = make_pipeline(StandardScaler(), judge)
-    model.fit(inputs, corpus.labels, logisticregression__sample_weight=corpus.weights)
-    whole = np.zeros((len(inputs), corpus.classes), np.float32)
-    whole[:, judge.classes_] = model.predict_proba(inputs)
-    return whole
+def fit_judge(corpus: Corpus, members: Sequence[np.ndarray]) -> Judge:
+    """A logistic regression over models' held-out scores (N, C) of the corpus."""
+    temperatures = [fit_temperature(scores, corpus.labels) for scores in members]
+    inputs = calibrated(members, temperatures)
+    scaler = StandardScaler()
+    model = LogisticRegression(C=0.1, max_iter=500)
+    model.fit(scaler.fit_transform(inputs), corpus.labels, corpus.weights)
+    kernel = model.coef_.T / scaler.scale_[:, None]
+    bias = model.intercept_ - scaler.mean_ @ kernel
+    present = model.classes_
+    if len(present) == 2:
+        # Its one column is the log-odds of the second class.
+        kernel, bias = kernel / 2, bias / 2
+    bias_of_all = np.where(np.isin(np.arange(corpus.classes), present), 0, NEVER)
+    return Judge(
+        np.array(temperatures, np.float32),
+        _by_class(kernel, present, corpus.classes),
+        (_by_class(bias, present, corpus.classes) + bias_of_all).astype(np.float32),
+    )
 
 
 def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> EvidenceFit:
-    """SVM and naive Bayes over words, pairs and n-grams in `min_count` texts or more, without a fold."""
+    """SVM and naive Bayes over words, pairs and n-grams in `min_count` texts or more, without a fold.
+
+    What they read of a text is what `Evidence.of_texts` says.
+    """
     rows = corpus.fitted(fold)
     tokens = encoder.tokens(corpus.texts)
     flat, texts = tokens.flat, len(corpus.texts)
     text_of = np.repeat(np.arange(texts), tokens.lengths)
 
     known = flat >= RESERVED
-    word_counts = _counts(text_of[known], flat[known], (texts, encoder.size))
+    words = _present(text_of[known], flat[known], (texts, encoder.size))
     # np.unique gives the keys sorted, as the tables want them.
     keys = pair_keys(flat, tokens.lengths)
     pairs, columns = np.unique(keys[keys >= 0], return_inverse=True)
-    pair_counts = _counts(text_of[keys >= 0], columns, (texts, len(pairs)))
+    pairs, of_pairs = _frequent(
+        pairs, _present(text_of[keys >= 0], columns, (texts, len(pairs))), rows, min_count
+    )
     # The n-grams of a word are counted once, however often it is written.
     owners, keys = gram_keys([f" {word} " for word in tokens.words], *WORD_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
-    gram_counts = _counts(text_of, tokens.which, (texts, len(tokens.words))) @ _counts(
-        owners, columns, (len(tokens.words), len(grams))
-    )
-    pairs, pair_counts = _frequent(pairs, pair_counts, rows, min_count)
-    grams, gram_counts = _frequent(grams, gram_counts, rows, min_count)
+    within = _counts(owners, columns, (len(tokens.words), len(grams)))
+    spelt = _present(text_of, tokens.which, (texts, len(tokens.words)))
+    kept = np.flatnonzero((spelt[rows] @ within).getnnz(axis=0) >= min_count)
+    grams, within = grams[kept], within[:, kept]
+    of_grams = spelt @ within
 
-    blocks = [sparse.hstack([word_counts, pair_counts], format="csr"), gram_counts]
-    tfidf = [TfidfTransformer(sublinear_tf=True).fit(block[rows]) for block in blocks]
+    own = sparse.hstack([words, of_pairs], format="csr")
+    own_idf, gram_idf = idf(own[rows]), idf(of_grams[rows])
+    within.data = 1 + np.log(within.data)
+    within = within.multiply(gram_idf).tocsr()
     vectors = sparse.hstack(
-        [model.transform(block) for model, block in zip(tfidf, blocks, strict=True)], format="csr"
+        [
+            _divided(own.multiply(own_idf), own @ own_idf**2),
+            _divided(spelt @ within, spelt @ np.asarray(within.multiply(within).sum(axis=1)).ravel()),
+        ],
+        format="csr",
     )
     labels = corpus.labels[rows]
     present, frequency = np.unique(labels, return_counts=True)
@@ -182,27 +221,41 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
 
     whole = np.zeros((len(rows), corpus.classes), np.float32)
     whole[np.arange(len(rows)), labels] = corpus.weights[rows]
-    ratios = np.concatenate(
-        [log_count_ratios(counts[rows], whole) for counts in (word_counts, pair_counts, gram_counts)]
-    )
+    ratios = np.concatenate([log_count_ratios(counts[rows], whole) for counts in (words, of_pairs, of_grams)])
     table = np.concatenate([weights, ratios], axis=1)  # (F, 2C)
-    own, pair_rows, gram_rows = np.split(table, np.cumsum([encoder.size, len(pairs)]))
+    word_rows, pair_rows, gram_rows = np.split(table, np.cumsum([encoder.size, len(pairs)]))
+    word_idf, pair_idf = np.split(own_idf, [encoder.size])
+    # What stands for all other words is none.
+    word_idf[:RESERVED] = 0
     evidence = Evidence(
-        Rows.of(own), pairs, Rows.of(pair_rows), grams, tfidf[1].idf_.astype(np.float32), Rows.of(gram_rows)
+        Rows.of(word_rows),
+        word_idf,
+        pairs,
+        Rows.of(pair_rows),
+        pair_idf,
+        grams,
+        Rows.of(gram_rows),
+        gram_idf,
+        _by_class(svm.intercept_, present, corpus.classes),
     )
-    evidence = with_spelling(evidence, encoder)
+    held_out = [corpus.texts[row] for row in corpus.held_out(fold)]
+    return EvidenceFit(
+        evidence,
+        spread(evidence, encoder.tokens(held_out[:SCALE_TEXTS])),
+        evidence.of_texts(encoder.tokens(held_out)),
+    )
 
-    held_out = corpus.held_out(fold)
-    scores = vectors[held_out] @ weights + _by_class(svm.intercept_, present, corpus.classes)
-    scaled_on = encoder.tokens([corpus.texts[row] for row in held_out[:SCALE_TEXTS]])
-    return EvidenceFit(evidence, spread(evidence, scaled_on), scores)
+
+def idf(counts: sparse.csr_matrix) -> np.ndarray:
+    """Smooth inverse document frequency, as scikit-learn's, of counts (N, F): float32 (F,)."""
+    texts = counts.shape[0]
+    return np.asarray(1 + np.log((1 + texts) / (1 + counts.getnnz(axis=0))), np.float32)
 
 
-def with_spelling(evidence: Evidence, encoder: Encoder) -> Evidence:
-    """The same with the evidence of their n-grams added to the known words' rows."""
-    words = evidence.words[:]
-    words[RESERVED:] += evidence.of_spelling(encoder.vocabulary)
-    return replace(evidence, words=Rows.of(words))
+def _divided(rows: sparse.spmatrix, squares: np.ndarray) -> sparse.csr_matrix:
+    """Each row divided by the root of its square."""
+    divided: sparse.csr_matrix = sparse.diags(1 / np.maximum(np.sqrt(squares), TINY)) @ rows
+    return divided
 
 
 def spread(evidence: Evidence, tokens: Tokens) -> np.ndarray:
@@ -230,17 +283,27 @@ def log_count_ratios(counts: sparse.csr_matrix, whole: np.ndarray) -> np.ndarray
     return ratios.astype(np.float32)
 
 
-def fit_bayes(corpus: Corpus, fold: int) -> np.ndarray:
-    """Log-probabilities (n, C) of a fold's rows by multinomial naive Bayes over character 3–7-grams."""
-    rows, held_out = corpus.fitted(fold), corpus.held_out(fold)
-    owners, keys = gram_keys(corpus.texts, *BAYES_GRAMS)
+def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Bayes | np.ndarray:
+    """Multinomial naive Bayes over character n-grams: its scores (n, C) of a fold's rows; of none, itself."""
+    rows, texts = corpus.fitted(fold), encoder.read(corpus.texts)
+    owners, keys = gram_keys(shortened(texts), *BAYES_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
-    counts = _counts(owners, columns, (len(corpus.texts), len(grams)))
-    _, counts = _frequent(grams, counts, rows, BAYES_MIN_COUNT)
-    bayes = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
-    scores = np.full((len(held_out), corpus.classes), -1e4, np.float32)
-    scores[:, bayes.classes_] = bayes.predict_joint_log_proba(counts[held_out])
-    return scores
+    counts = _counts(owners, columns, (len(texts), len(grams)))
+    grams, counts = _frequent(grams, counts, rows, min_count)
+    model = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
+    table = np.zeros((len(grams), corpus.classes), np.float32)
+    table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T
+    prior = np.full(corpus.classes, NEVER, np.float32)
+    prior[model.classes_] = model.class_log_prior_
+    bayes = Bayes(grams, Rows.of(table, parts=1), prior)
+    return bayes if fold == NONE else bayes.scores([texts[row] for row in corpus.held_out(fold)])
+
+
+def _present(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """1 where a row has a column, however often."""
+    counts = _counts(rows, columns, shape)
+    counts.data[:] = 1
+    return counts
 
 
 def _counts(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

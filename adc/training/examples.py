@@ -35,14 +35,16 @@ def class_counts(examples: DataFrame, path: str) -> dict[str, int]:
     return counts
 
 
-def corpus(examples: DataFrame, labels: Sequence[str], most: int) -> tuple[Corpus, list[str]]:
+def corpus(
+    examples: DataFrame, labels: Sequence[str], most: int, plain_share: float
+) -> tuple[Corpus, list[str]]:
     """What the linear models are fitted on, brought to the driver, and its rows' text_hash.
 
     At most `most` rows of the training split, those of the lowest hashes: any, but always the same.
     """
     columns = ("clean", "dialect", "weight", "text_hash")
     rows = examples.where("split = 'train'").select(*columns).orderBy("text_hash").limit(most).toPandas()
-    return Corpus.of(rows, labels), rows["text_hash"].tolist()
+    return Corpus.of(rows, labels, plain_share), rows["text_hash"].tolist()
 
 
 def side_by_side(spark: SparkSession) -> Callable[[Callable[[Task], Any], Sequence[Task]], list[Any]]:
@@ -58,7 +60,7 @@ def side_by_side(spark: SparkSession) -> Callable[[Callable[[Task], Any], Sequen
 
 
 def with_teacher(examples: DataFrame, keys: Sequence[str], teacher: np.ndarray | None) -> DataFrame:
-    """Adds `teacher`, the probabilities (N, C) of the rows with these text_hash, NULL for all others."""
+    """Adds `teacher`, the log-probabilities (N, C) of the rows with these text_hash, NULL for all others."""
     if teacher is None:
         return examples.withColumn("teacher", F.lit(None).cast("array<float>"))
     taught = pd.DataFrame({"text_hash": keys, "teacher": list(teacher)})

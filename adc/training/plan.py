@@ -18,12 +18,14 @@ class Plan:
     """All that a rank needs to know; the same on every rank.
 
     folder: the training's own, which all ranks reach, a URI: `shards` is in it, and the checkpoints; empty
-    where neither is wanted. patience: epochs without a better validation macro-F1 that are still run; 0: all.
+    where neither is wanted. blend: the linear models' share in the answer. patience: epochs without a better
+    validation macro-F1 that are still run; 0: all.
     """
 
     folder: str
     labels: tuple[str, ...]
     network: NetworkSpec
+    blend: float
     batch_size: int
     epochs: int
     learning_rate: float
@@ -44,6 +46,7 @@ class Plan:
             folder=folder,
             labels=labels,
             network=network,
+            blend=settings.model.blend,
             batch_size=train.batch_size,
             epochs=train.epochs,
             learning_rate=train.learning_rate,

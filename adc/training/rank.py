@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from adc.evaluation.metrics import Score, score_rows
+from adc.model.stack import blended
 from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
@@ -235,14 +236,17 @@ class Rank:
         return list(kept.facts["history"])
 
     def _evaluate(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Labels (N,) and logits (N, C) of a split, each rank computing a part, on every rank."""
+        """Labels (N,) and the answer's logits (N, C) of a split, on every rank; each computes a part."""
         rows = np.argsort(examples.lengths, kind="stable")[self.hvd.rank() :: self.hvd.size()]
         classes = len(self.plan.labels)
         labels, logits = [np.zeros(0, np.int32)], [np.zeros((0, classes), np.float32)]
         for part in in_order(len(rows), EVALUATION_BATCH):
             batch = examples.batch(rows[part])
             labels.append(examples.labels[rows[part]])
-            logits.append(self._logits(batch.tokens, batch.evidence).numpy())
+            told = self._logits(batch.tokens, batch.evidence).numpy()
+            if self.plan.blend:
+                told = blended(told, examples.linear[rows[part]], self.plan.blend)
+            logits.append(told)
         gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
         return gathered[0], gathered[1]
 

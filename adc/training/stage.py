@@ -24,7 +24,7 @@ from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
 from adc.training.encoding import Encoding, network_spec
-from adc.training.evidence import Linear, cross_fit
+from adc.training.evidence import Counts, Linear, cross_fit
 from adc.training.examples import (
     class_counts,
     corpus,
@@ -129,11 +129,10 @@ def prepared(
         vocabulary(examples, settings.model.vocabulary, settings.model.min_count), settings.model.max_tokens
     )
     linear, keys = linear_models(job, examples, encoder, labels)
-    evidence = linear.evidence if linear and settings.model.evidence else ()
-    taught = linear.teacher if linear and settings.model.soft_labels else None
-    encoding = Encoding.of(settings, encoder, labels, evidence, counts)
+    encoding = Encoding.of(settings, encoder, labels, linear, counts)
     network = network_spec(settings.model, encoding)
-    write_shards(with_teacher(examples, keys, taught), encoding, f"{folder}/{SHARDS}", settings.train.shards)
+    teacher = linear.teacher if linear else None
+    write_shards(with_teacher(examples, keys, teacher), encoding, f"{folder}/{SHARDS}", settings.train.shards)
     return Bundle(
         name=settings.train.name,
         labels=labels,
@@ -141,7 +140,9 @@ def prepared(
         network=network,
         weights={},
         profile=load_profile(settings.clean.profile),
-        evidence=evidence[NONE] if evidence else None,
+        evidence=linear.evidence[NONE] if linear and (settings.model.evidence or encoding.stack) else None,
+        stack=linear.stack if linear and encoding.stack else None,
+        blend=settings.model.blend,
         made=made,
     )
 
@@ -150,14 +151,15 @@ def linear_models(
     job: Job, examples: DataFrame, encoder: Encoder, labels: Sequence[str]
 ) -> tuple[Linear | None, list[str]]:
     """The linear models that the settings ask for, fitted as Spark tasks, and their rows' text_hash."""
-    model, started = job.settings.model, time.monotonic()
-    if not model.evidence and not model.soft_labels:
+    model, train, started = job.settings.model, job.settings.train, time.monotonic()
+    if not (model.evidence or model.soft_labels or model.blend):
         return None, []
-    texts, keys = corpus(examples, labels, job.settings.train.evidence_rows)
+    texts, keys = corpus(examples, labels, train.evidence_rows, train.plain_share)
     for fold in range(FOLDS):
         # Said here, not by a task in the middle of the fits.
         texts.fitted(fold)
-    linear = cross_fit(texts, encoder, model.gram_min_count, side_by_side(examples.sparkSession))
+    least = Counts(model.gram_min_count, model.bayes_min_count)
+    linear = cross_fit(texts, encoder, least, side_by_side(examples.sparkSession))
     right = (linear.teacher.argmax(axis=1) == texts.labels).mean()
     job.say(
         f"linear models fitted on {len(keys):,} tweets in {duration(time.monotonic() - started)}: "

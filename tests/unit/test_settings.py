@@ -68,6 +68,7 @@ def test_a_preset_sets_what_is_not_set_anywhere_else(tmp_path):
         "model.cell": "lstm",
         "model.evidence": False,
         "model.soft_labels": 0.0,
+        "model.blend": 0.0,
         "model.dense": 0,
         "model.embedding": 50,
         "model.units": 7,

@@ -11,7 +11,7 @@ import pytest
 from adc.errors import UsageError
 from adc.model.bundle import FORMAT, load_bundle, model_card
 
-FILES = {"manifest.json", "weights.npz", "evidence.npz", "vocabulary.txt", "README.md"}
+FILES = {"manifest.json", "weights.npz", "evidence.npz", "stack.npz", "vocabulary.txt", "README.md"}
 
 
 @pytest.fixture
@@ -22,11 +22,12 @@ def folder(tiny_bundle, tmp_path) -> Path:
 
 def test_a_bundle_comes_back_whole(tiny_bundle, folder):
     loaded = load_bundle(str(folder))
-    bare = {"weights": {}, "evidence": None}
+    bare = {"weights": {}, "evidence": None, "stack": None}
     assert replace(loaded, **bare) == replace(tiny_bundle, **bare)
     for there, here in (
         (loaded.weights, tiny_bundle.weights),
         (loaded.evidence.arrays(), tiny_bundle.evidence.arrays()),
+        (loaded.stack.arrays(), tiny_bundle.stack.arrays()),
     ):
         assert there.keys() == here.keys()
         for name, array in here.items():
@@ -50,6 +51,8 @@ def test_a_model_is_called_by_its_name_and_checksum(tiny_bundle):
         {"history": ()},
         {"made": {}},
         {"evidence": None},
+        {"stack": None},
+        {"blend": 0.5},
     ],
     ids=lambda change: next(iter(change)),
 )

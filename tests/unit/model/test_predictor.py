@@ -54,6 +54,8 @@ def certain(tiny_bundle):
             network=spec,
             weights=weights,
             evidence=None,
+            stack=None,
+            blend=0.0,
             temperature=1.0,
         )
         return Predictor(bundle, **options)

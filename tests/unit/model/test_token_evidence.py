@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, Rows, encoded, found, gram_keys, padded_evidence, pair_keys
+from adc.model.evidence import Evidence, Index, Rows, encoded, found, gram_keys, padded_evidence, pair_keys
 
 ENCODER = Encoder(("ab", "cd"), max_tokens=4)
 AB, CD, UNKNOWN = 2, 3, 1
@@ -18,15 +18,21 @@ def key(gram: str) -> int:
 
 @pytest.fixture
 def tables() -> Evidence:
-    """One class, two numbers: words say 1 and 10, the pair `ab cd` 100, the n-grams ` x` and `xx` 2 and 4."""
+    """One class, two numbers: words say 1 and 10, the pair `ab cd` 100, the n-grams ` x` and `xx` 2 and 4.
+
+    Their idf: 3 and 4, 12, and 1.
+    """
     grams = sorted([(key(" x"), [2.0, 0.0]), (key("xx"), [0.0, 4.0])])
     return Evidence(
         words=Rows.of(np.array([[0, 0], [0, 0], [1, 1], [10, 10]])),
+        word_idf=np.array([0, 0, 3, 4], np.float32),
         pairs=np.array([AB << 32 | CD]),
         pair_rows=Rows.of(np.array([[100, 100]])),
+        pair_idf=np.array([12], np.float32),
         grams=np.array([gram for gram, _ in grams], np.uint64),
-        gram_idf=np.ones(2, np.float32),
         gram_rows=Rows.of(np.array([row for _, row in grams])),
+        gram_idf=np.ones(2, np.float32),
+        intercept=np.array([0.5], np.float32),
     )
 
 
@@ -45,6 +51,23 @@ def test_an_unknown_word_has_its_n_grams_of_length_one_in_all(tables):
     np.testing.assert_allclose(evidence, [[2, 0], [1, 1], [2 * tf[0], 4 * tf[1]], [0, 0]], rtol=1e-3)
 
 
+def test_a_text_is_judged_by_its_different_words_and_pairs(tables):
+    texts = tables.of_texts(ENCODER.tokens(["ab cd ab cd", "xxx ab", "x xxx x", "qq"]))
+    tf = 1 + np.log(2)
+    margins = [
+        # idf times what they say, over the length of all three.
+        (3 * 1 + 4 * 10 + 12 * 100) / np.sqrt(3**2 + 4**2 + 12**2),
+        # The word alone, length 1; beside it the n-grams of the other word.
+        1 + 2 / np.hypot(1, tf),
+        # Each word has a length of its own, and squares add up.
+        (2 + 2) / np.sqrt(1 + 1 + tf**2),
+        0,
+    ]
+    odds = [1 + 10 + 100, 1 + 4 * tf / np.hypot(1, tf), 4 * tf / np.hypot(1, tf), 0]
+    np.testing.assert_allclose(texts, np.stack([np.array(margins) + 0.5, odds], axis=1), rtol=2e-3)
+    assert tables.of_texts(ENCODER.tokens([])).shape == (0, 2)
+
+
 def test_what_is_cut_off_has_no_evidence(tables):
     ids, evidence = encoded(["ab ab ab ab cd"], ENCODER, tables)
     assert (len(ids[0]), evidence.shape) == (4, (4, 2))
@@ -56,11 +79,15 @@ def test_without_tables_tokens_carry_nothing():
 
 
 def test_empty_tables_find_nothing():
+    none, no_idf = Rows.of(np.zeros((0, 2))), np.zeros(0, np.float32)
     empty = Evidence(
-        *(Rows.of(np.zeros((4, 2))), np.zeros(0, np.int64), Rows.of(np.zeros((0, 2)))),
-        *(np.zeros(0, np.uint64), np.zeros(0, np.float32), Rows.of(np.zeros((0, 2)))),
+        *(Rows.of(np.zeros((4, 2))), np.ones(4, np.float32)),
+        *(np.zeros(0, np.int64), none, no_idf),
+        *(np.zeros(0, np.uint64), none, no_idf),
+        np.zeros(1, np.float32),
     )
     assert not encoded(["ab cd x"], ENCODER, empty)[1].any()
+    assert not empty.of_texts(ENCODER.tokens(["ab cd x"])).any()
 
 
 def test_rows_are_kept_to_a_hundredth_of_their_half_and_zeros_exactly():
@@ -83,8 +110,9 @@ def test_tables_come_back_from_their_plain_arrays(tables):
 
 def test_scaling_divides_all_rows(tables):
     halved = tables.scaled(np.array([2.0, 1.0]))
-    before, after = (encoded(["ab cd xx"], ENCODER, either)[1] for either in (tables, halved))
-    np.testing.assert_allclose(after, before / [2, 1], rtol=1e-3)
+    tokens = ENCODER.tokens(["ab cd xx"])
+    np.testing.assert_allclose(halved.of_tokens(tokens), tables.of_tokens(tokens) / [2, 1], rtol=1e-3)
+    np.testing.assert_allclose(halved.of_texts(tokens), tables.of_texts(tokens) / [2, 1], rtol=1e-3)
 
 
 @given(texts=st.lists(st.text("ابتx 😂", max_size=8), max_size=6))
@@ -109,6 +137,18 @@ def test_pairs_begin_anew_with_each_text_and_skip_unknown_words():
 def test_found_gives_rows_and_places():
     rows, places = found(np.array([2, 5, 9]), np.array([9, 1, 5, 99]))
     assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 5000])
+def test_an_index_finds_what_halving_finds(size):
+    draw = np.random.default_rng(size)
+    table = np.unique(draw.integers(0, 2**64, size, np.uint64))
+    # Hashes that begin alike, as by bad luck; the ends; and others.
+    table = np.unique(np.concatenate([table, np.arange(7 * (size > 2), dtype=np.uint64) + np.uint64(2**40)]))
+    ends = np.array([0, 2**40 + 6, 2**40 + 7, 2**64 - 1], np.uint64)
+    keys = np.concatenate([draw.permutation(table), draw.integers(0, 2**64, 500, np.uint64), ends])
+    for ours, expected in zip(Index(table).found(keys), found(table, keys), strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_evidence_is_padded_at_the_end():

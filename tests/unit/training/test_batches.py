@@ -17,6 +17,7 @@ EXAMPLES = Examples(
     evidence=np.arange(30, dtype=np.float16).reshape(15, 2),
     labels=np.array([0, 1, 2, 1], np.int32),
     targets=np.eye(3, dtype=np.float32)[[0, 1, 2, 1]],
+    linear=np.log(np.array([[0.5, 0.3, 0.2]] * 4, np.float32)),
     weights=np.array([1.0, 0.5, 2.0, 1.0], np.float32),
 )
 

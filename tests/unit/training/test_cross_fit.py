@@ -1,13 +1,16 @@
 """Fits out of fold: a row never meets a model that saw its label, and new text one that saw all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import encoded, gram_keys
-from adc.training.evidence import Corpus, cross_fit, fit_evidence, log_count_ratios
+from adc.training.evidence import Corpus, Counts, cross_fit, fit_evidence, log_count_ratios
 from adc.training.folds import FOLDS, NONE, fold_of
 
 MARKS = ("عايز كده", "بزاف واش", "وش ابغى")
@@ -26,12 +29,13 @@ def corpus_of(rows: int = 300, noise: float = 0.1) -> Corpus:
     return Corpus(texts, labels, np.ones(rows), draw.integers(0, FOLDS, rows), 3)
 
 
+LEAST = Counts(grams=2, bayes=2)
 ENCODER = Encoder(tuple(sorted({word for text in (*MARKS, *FILLERS) for word in text.split()})), 56)
 
 
 @pytest.fixture(scope="module")
 def linear():
-    return cross_fit(corpus_of(), ENCODER, min_count=2)
+    return cross_fit(corpus_of(), ENCODER, LEAST)
 
 
 def test_the_evidence_of_a_dialects_word_is_for_it_by_both_models(linear):
@@ -68,15 +72,49 @@ def test_no_model_sees_the_labels_of_its_own_fold():
 
 def test_the_teacher_knows_the_true_label_better_than_the_noisy_one_says(linear):
     corpus = corpus_of()
-    np.testing.assert_allclose(linear.teacher.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.exp(linear.teacher).sum(axis=1), 1, atol=1e-5)
     assert (linear.teacher.argmax(axis=1) == corpus.labels).mean() > 0.85
+
+
+def test_margins_of_whole_texts_are_those_of_the_svm_as_it_was_fitted(monkeypatch):
+    fitted = []
+
+    def remembered(svm, vectors, labels, weights):
+        fitted.append((svm, vectors))
+        return fit(svm, vectors, labels, weights)
+
+    fit = LinearSVC.fit
+    monkeypatch.setattr(LinearSVC, "fit", remembered)
+    corpus = corpus_of()
+    corpus = replace(corpus, texts=[*corpus.texts[:-1], "كده كده اليوم كده اليوم كككك"])
+    evidence = fit_evidence(corpus, ENCODER, 2, NONE).evidence
+    ((svm, vectors),) = fitted
+    margins = evidence.of_texts(ENCODER.tokens(corpus.texts))[:, :3]
+    np.testing.assert_allclose(margins, svm.decision_function(vectors), atol=0.02)
+
+
+@pytest.mark.parametrize("least", [LEAST, Counts(grams=2, bayes=0)])
+def test_the_stack_tells_new_texts_as_the_teacher_told_its_rows(least):
+    linear = cross_fit(corpus_of(), ENCODER, least)
+    assert (linear.stack.bayes is None) == (not least.bayes)
+    texts = [f"{FILLERS[0]} {marks} جديد" for marks in MARKS]
+    told = linear.stack.log_probabilities(texts, linear.evidence[NONE].of_texts(ENCODER.tokens(texts)))
+    assert told.argmax(axis=1).tolist() == [0, 1, 2]
+    np.testing.assert_allclose(np.exp(told).sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_class_of_one_fold_alone_is_possible():
+    corpus = corpus_of(noise=0)
+    labels = np.where(corpus.labels == 2, np.where(corpus.folds == 0, 2, 1), corpus.labels)
+    linear = cross_fit(replace(corpus, labels=labels), ENCODER, LEAST)
+    assert np.isfinite(linear.teacher).all()
 
 
 def test_a_map_of_any_kind_may_run_the_fits(linear):
     def backwards(function, tasks):
         return [function(task) for task in tasks[::-1]][::-1]
 
-    again = cross_fit(corpus_of(), ENCODER, 2, backwards)
+    again = cross_fit(corpus_of(), ENCODER, LEAST, backwards)
     np.testing.assert_array_equal(again.teacher, linear.teacher)
     np.testing.assert_array_equal(again.evidence[NONE].words[:], linear.evidence[NONE].words[:])
 
@@ -118,7 +156,7 @@ def test_two_classes_are_told_apart_like_many():
         corpus.folds[corpus.labels < 2],
         2,
     )
-    linear = cross_fit(two, ENCODER, 2)
+    linear = cross_fit(two, ENCODER, LEAST)
     assert (linear.teacher.argmax(axis=1) == two.labels).all()
     assert linear.evidence[NONE].width == 4
 

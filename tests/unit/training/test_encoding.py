@@ -9,9 +9,11 @@ import pytest
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, Rows
+from adc.model.stack import Judge, Stack
 from adc.settings import ModelSettings
-from adc.training.encoding import SHARD, Encoding, class_weights, network_spec, plain
-from adc.training.folds import FOLDS, NONE
+from adc.training.encoding import SHARD, Encoding, class_weights, network_spec
+from adc.training.evidence import Corpus
+from adc.training.folds import FOLDS, NONE, plain
 
 ENCODER = Encoder(("كده", "واش"), 3)
 
@@ -20,7 +22,13 @@ def telling(number: int) -> Evidence:
     """Tables by which every known word's evidence is this number."""
     none = Rows.of(np.zeros((0, 4)))
     words = Rows(np.full((ENCODER.size, 4), number, np.int8), np.ones((ENCODER.size, 2), np.float16))
-    return Evidence(words, np.zeros(0, np.int64), none, np.zeros(0, np.uint64), np.zeros(0, np.float32), none)
+    no_idf = np.zeros(0, np.float32)
+    return Evidence(
+        *(words, np.ones(ENCODER.size, np.float32)),
+        *(np.zeros(0, np.int64), none, no_idf),
+        *(np.zeros(0, np.uint64), none, no_idf),
+        np.zeros(2, np.float32),
+    )
 
 
 ENCODING = Encoding(
@@ -52,7 +60,7 @@ def batch(*rows: tuple[str, str, str, list[float] | None]) -> pa.RecordBatch:
 def test_a_row_of_a_shard():
     rows = ENCODING.rows(
         batch(
-            ("كده", "EG", "train", [0.2, 0.8]),
+            ("كده", "EG", "train", np.log([0.2, 0.8])),
             ("واش كده", "MA", "train", None),
             ("واش", "MA", "val", None),
         )
@@ -70,6 +78,23 @@ def test_a_row_of_a_shard():
     ]
 
 
+def test_where_the_linear_models_share_the_answer_a_row_carries_theirs():
+    # The second class is three times as likely whatever the models say.
+    judge = Judge(np.ones(2, np.float32), np.zeros((4, 2), np.float32), np.log([0.25, 0.75]))
+    encoding = replace(ENCODING, stack=(Stack(judge), telling(0)))
+    rows = encoding.rows(
+        batch(
+            ("كده", "EG", "train", np.log([0.2, 0.8])),
+            ("كده", "EG", "train", None),
+            ("واش", "MA", "val", None),
+        )
+    )
+    linear = np.exp(np.array(rows.column("linear").to_pylist()))
+    np.testing.assert_allclose(linear, [[0.2, 0.8], [0.25, 0.75], [0.25, 0.75]], atol=1e-6)
+    alone = ENCODING.rows(batch(("كده", "EG", "train", np.log([0.2, 0.8]))))
+    assert alone.column("linear").to_pylist() == [[]]
+
+
 def test_a_share_of_the_training_rows_is_read_without_a_tweets_marks():
     text = "<user> كده واش <nl> <url>"
     whole, bare = [1, 2, 3], [2, 3]
@@ -78,6 +103,17 @@ def test_a_share_of_the_training_rows_is_read_without_a_tweets_marks():
             batch((text, "EG", "train", None), (text, "EG", "train", None), (text, "EG", "val", None))
         )
         assert rows.column("tokens").to_pylist() == expected
+
+
+def test_the_linear_models_are_fitted_on_texts_as_the_network_reads_them():
+    text = "<user> كده واش <nl> <url>"
+    rows = batch((text, "EG", "train", None), (text, "EG", "train", None)).to_pandas()
+    corpus = Corpus.of(rows, ENCODING.labels, plain_share=1 / 16)
+    assert corpus.texts == ["كده واش", text]
+    read = replace(ENCODING, plain_share=1 / 16).rows(
+        batch((text, "EG", "train", None), (text, "EG", "train", None))
+    )
+    assert read.column("tokens").to_pylist() == ENCODER.encode_all(corpus.texts)
 
 
 def test_a_text_of_marks_alone_stays():

@@ -23,6 +23,7 @@ def plan(folder: str = "", epochs: int = 3, **changes) -> Plan:
         folder=folder,
         labels=("EG", "MA"),
         network=SPEC,
+        blend=0.0,
         batch_size=16,
         epochs=epochs,
         learning_rate=0.01,
@@ -48,6 +49,7 @@ def examples(count: int, seed: int = 0) -> Examples:
         evidence=draw.normal(0, 1, (len(owners), 4)).astype(np.float16),
         labels=labels,
         targets=np.eye(2, dtype=np.float32)[labels],
+        linear=np.zeros((count, 0), np.float32),
         weights=np.ones(count, np.float32),
     )
 
@@ -87,6 +89,17 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_never_was(tmp_path, patience)
         np.testing.assert_array_equal(resumed["weights"][name], array, err_msg=name)
     # All was done: once more takes up the end.
     assert trained(there)["metrics"] == whole["metrics"]
+
+
+def test_the_linear_models_have_their_share_in_figures_and_none_in_weights(monkeypatch):
+    alone = trained(plan())
+    told = replace(VAL, linear=np.log(np.where(np.eye(2)[VAL.labels] > 0, 0.99, 0.01)).astype(np.float32))
+    monkeypatch.setitem(globals(), "VAL", told)
+    monkeypatch.setitem(globals(), "TRAIN", replace(TRAIN, linear=np.zeros((len(TRAIN), 2), np.float32)))
+    shared = trained(plan(blend=0.9))
+    assert alone["metrics"]["val"]["accuracy"] < shared["metrics"]["val"]["accuracy"] == 1
+    for name, array in alone["weights"].items():
+        np.testing.assert_array_equal(shared["weights"][name], array, err_msg=name)
 
 
 def test_training_stops_when_validation_no_longer_gains(monkeypatch):
