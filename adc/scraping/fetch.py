@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 
 from adc.scraping.apis import APIS
@@ -61,7 +62,9 @@ class Fetcher:
         """One task: its ids in requests of `batch_size`, several under way at once, answers as they come."""
         api = APIS[self.api](self.url, self.token, self.timeout, self.max_body)
         requests = in_chunks(batches, self.batch_size)
-        with Gate(self.gate, self.gate_key) as gate, ThreadPoolExecutor(self.in_flight) as threads:
+        context = TaskContext.get()
+        task = context.taskAttemptId() if context else 0
+        with Gate(self.gate, self.gate_key, task) as gate, ThreadPoolExecutor(self.in_flight) as threads:
 
             def ask(rows: pa.Table) -> pa.RecordBatch:
                 listed = {row["id"]: row for row in rows.to_pylist()}

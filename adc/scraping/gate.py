@@ -2,7 +2,7 @@
 
 The driver listens; a task connects once and sends a line of JSON for each request that wants to go and for
 each that is over. A task that dies gives back its turns, since its connection closes; one that hangs loses
-them once every request that it was let send must be over.
+them, and is started anew, once every request that it was let send must be over.
 """
 
 import hmac
@@ -15,7 +15,7 @@ import socketserver
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -41,13 +41,20 @@ class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
     Tasks reach it as `host`; port 0 is chosen by the system. A task that holds turns and has said nothing for
-    longer than `longest`, the seconds of a request, is hung up on. Raises RunError where it cannot listen.
+    longer than `longest`, the seconds of a request, is hung up on, and `end` is called with its name.
+    Raises RunError where it cannot listen.
     """
 
     def __init__(
-        self, limiter: Limiter, bind: str, host: str, port: int = 0, longest: float = math.inf
+        self,
+        limiter: Limiter,
+        bind: str,
+        host: str,
+        port: int = 0,
+        longest: float = math.inf,
+        end: Callable[[int], None] = lambda task: None,
     ) -> None:
-        self._limiter, self._longest = limiter, longest
+        self._limiter, self._longest, self._end = limiter, longest, end
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()
@@ -115,10 +122,11 @@ class GateServer:
                     self._hang_up_on_the_silent(time.monotonic())
 
     def _hang_up_on_the_silent(self, now: float) -> None:
-        """Their process is stopped, or starved: Spark starts the task anew, here or elsewhere."""
+        """Their process is stopped, or starved: the task has to be started anew, here or elsewhere."""
         for connection in self._connections:
             if connection.turns and now - connection.heard > self._longest + SLACK_SECONDS:
                 connection.hang_up()
+                self._end(connection.task)
 
     def joined(self, connection: "_Connection") -> None:
         """A task has connected."""
@@ -161,6 +169,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     server: _Server
     disable_nagle_algorithm = True
+    task = 0
     turns = 0
     heard = 0.0  # when it last said something, or was given a turn
     timeout = None
@@ -170,11 +179,13 @@ class _Connection(socketserver.StreamRequestHandler):
         for option, value in PROBE.items():
             self.request.setsockopt(socket.IPPROTO_TCP, option, value)
         gate = self.server.gate
-        if not hmac.compare_digest(self.rfile.readline(100).strip(), gate.key.encode()):
+        key, _, task = self.rfile.readline(100).strip().partition(b" ")
+        if not hmac.compare_digest(key, gate.key.encode()):
             return
-        gate.joined(self)
         try:
             with suppress(OSError, ValueError):  # the task died, at worst in the middle of a line
+                self.task = int(task)
+                gate.joined(self)
                 for line in self.rfile:
                     gate.told(self, json.loads(line))
         finally:
@@ -190,15 +201,15 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 class Gate:
-    """A task's side of the gate, shared by its threads."""
+    """A task's side of the gate, shared by its threads. `task` is the number that Spark knows it by."""
 
-    def __init__(self, address: tuple[str, int], key: str) -> None:
+    def __init__(self, address: tuple[str, int], key: str, task: int = 0) -> None:
         self._socket = socket.create_connection(address, CONNECT_SECONDS)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sending = threading.Lock()
         self._turns: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-        self._send(key)
+        self._send(f"{key} {task}")
         threading.Thread(target=self._listen, name="gate", daemon=True).start()
 
     def __enter__(self) -> Self:

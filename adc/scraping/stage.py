@@ -181,8 +181,13 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     )
     host = context.getConf().get("spark.driver.host") or "127.0.0.1"
     bind = context.getConf().get("spark.driver.bindAddress") or host
+
+    def end(task: int) -> None:
+        # Spark kills its Python worker, whatever that is doing, starts the task anew and counts no failure.
+        context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
+
     longest = longest_request(scrape_settings.timeout)
-    with GateServer(limiter, bind, host, scrape_settings.gate_port, longest) as gate:
+    with GateServer(limiter, bind, host, scrape_settings.gate_port, longest, end) as gate:
         fetcher = Fetcher(
             api=scrape_settings.api,
             url=url,

@@ -58,13 +58,14 @@ def test_a_task_that_dies_gives_its_turns_back(server):
         waiting.result(SECONDS)
 
 
-def test_a_task_that_hangs_loses_its_turns_and_one_that_works_on_keeps_them(monkeypatch):
+def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_one_that_works_on_keeps_them(monkeypatch):
+    ended: list[int] = []
     monkeypatch.setattr("adc.scraping.gate.PATROL_SECONDS", 0.02)
     monkeypatch.setattr("adc.scraping.gate.SLACK_SECONDS", 0.0)
     with (
         ThreadPoolExecutor(1) as threads,
-        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", longest=0.5) as server,
-        join(server) as hanging,
+        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", longest=0.5, end=ended.append) as server,
+        Gate(server.address, server.key, task=7) as hanging,
         join(server) as working,
     ):
         hanging.enter()
@@ -76,6 +77,7 @@ def test_a_task_that_hangs_loses_its_turns_and_one_that_works_on_keeps_them(monk
             threads.submit(working.enter).result(SECONDS)
         with pytest.raises(ConnectionError):
             hanging.enter()
+    assert set(ended) == {7}
 
 
 def test_a_stop_reaches_who_waits_and_who_comes_later(server):
