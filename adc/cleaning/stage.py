@@ -1,6 +1,6 @@
 """The clean stage: raw tweets, or any archive, to `clean_tweets`, and what is unusable to `quarantine`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Window
@@ -110,12 +110,24 @@ def kept_among(job: Job, rows: DataFrame) -> list[str]:
     return [name for name in kept_columns(job.settings.input) if name in rows.columns]
 
 
+def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
+    """The staged rows, or where ids come again a staged copy that holds each once.
+
+    Of rows with one id the first text, with a label if any has one: the same on every run.
+    """
+    if staged.groupBy("id").count().where("count > 1").isEmpty():
+        return staged
+    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"), *kept)
+    place = f"{job.staging}/once"
+    ranked = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1")
+    ranked.drop("_place").write.mode("overwrite").parquet(place)
+    return staged.sparkSession.read.parquet(place)
+
+
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave: usable rows to clean_tweets, the others to quarantine, and none to both."""
-    # Of rows with one id the first text, with a label if any has one: the same on every run.
     kept = kept_among(job, staged)
-    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"), *kept)
-    rows = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1").drop("_place").cache()
+    rows = once_an_id(job, staged, kept)
     by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
     total = staged.count()
     usable = by_reason.pop(None, 0)
@@ -135,7 +147,7 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         insert_if="new.reason IS NULL",
         bounded_by="id",
     )
-    refused = rows.select(
+    refused = rows.where("reason IS NOT NULL").select(
         F.lit(job.stage).alias("stage"),
         F.col("id").alias("row_key"),
         "reason",
@@ -143,15 +155,17 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         F.lit(job.run_id).alias("run_id"),
         F.lit(job.started_at).alias("at"),
     )
+    # Of usable rows only those that were refused before have anything to do with it.
+    there = job.lake.read(QUARANTINE).where(F.col("stage") == job.stage).select("stage", "row_key")
+    mended = rows.where("reason IS NULL").select(F.col("id").alias("row_key")).join(there, "row_key")
     job.lake.merge(
         QUARANTINE,
-        refused,
+        refused.unionByName(mended, allowMissingColumns=True),
         delete_if="new.reason IS NULL",
         update_if="NOT (old.reason <=> new.reason AND old.payload <=> new.payload)",
         insert_if="new.reason IS NOT NULL",
         bounded_by="row_key",
     )
-    rows.unpersist()
     return {
         "input": total,
         "duplicate": total - usable - sum(by_reason.values()),
