@@ -198,7 +198,7 @@ class TrainSettings(Section):
         "classic-gru, the field's usual network on word ids; linear, evidence summed, no network.",
     )
     num_proc: Count = Field(2, description="Horovod ranks, one a task slot.")
-    batch_size: Count = Field(256, description="Examples a step over all ranks.")
+    batch_size: Count = Field(128, description="Examples a step over all ranks.")
     epochs: Count = Field(3, description="Passes over the training split.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
     warmup_steps: Natural = Field(200, description="Steps over which the rate rises; at most a tenth of all.")

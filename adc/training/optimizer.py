@@ -7,8 +7,6 @@ import keras
 import tensorflow as tf
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-# A table's row is moved only now and then: the squares of its gradients must not outlive their use.
-TABLE_BETA_2 = 0.99
 
 
 class Optimizer:
@@ -17,6 +15,9 @@ class Optimizer:
     That is lazy Adam, as PyTorch's SparseAdam and TensorFlow Addons' LazyAdam: the other rows, and what is
     remembered of their gradients, stay as they are until they are read again. So a step costs, to compute
     and to sum over ranks, what its words cost, and not what the vocabulary does.
+
+    A row has no momentum (β1 is 0). By momentum Adam moves a row for tens of steps after it was read, all in
+    all as far as its gradient says; a lazy row would stop after a tenth of that, and rare words learn little.
     """
 
     def __init__(self, tables: Sequence[Any], others: Sequence[Any]) -> None:
@@ -25,8 +26,8 @@ class Optimizer:
         self._tables = len(tables)
         self._steps = keras.Variable(0, dtype="int64", trainable=False)
         self._means, self._squares = (
-            [keras.Variable(tf.zeros(weight.shape), trainable=False) for weight in self.weights]
-            for _ in range(2)
+            [keras.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights]
+            for weights in (others, self.weights)
         )
 
     @property
@@ -47,23 +48,27 @@ class Optimizer:
     def apply(self, gradients: Sequence[Any], rows: Any, rate: Any) -> None:
         """One step at a learning rate, by what `of_rows` has given."""
         steps = tf.cast(self._steps.value.assign_add(1), tf.float32)
-        everything = zip(self.weights, self._means, self._squares, gradients, strict=True)
-        for number, (weight, mean, square, gradient) in enumerate(everything):
-            if number < self._tables:
-                _move_rows(weight.value, mean.value, square.value, gradient, rows, rate, steps)
-            else:
-                tf.raw_ops.ResourceApplyAdam(
-                    var=weight.value.handle,
-                    m=mean.value.handle,
-                    v=square.value.handle,
-                    beta1_power=BETA_1**steps,
-                    beta2_power=BETA_2**steps,
-                    lr=rate,
-                    beta1=BETA_1,
-                    beta2=BETA_2,
-                    epsilon=EPSILON,
-                    grad=gradient,
-                )
+        powers = BETA_1**steps, BETA_2**steps
+        every = list(zip(self.weights, self._squares, gradients, strict=True))
+        for table, squares, gradient in every[: self._tables]:
+            square = tf.gather(squares.value, rows)
+            square += (1 - BETA_2) * (gradient**2 - square)
+            squares.value.scatter_update(tf.IndexedSlices(square, rows))
+            move = rate * tf.sqrt(1 - powers[1]) * gradient / (tf.sqrt(square) + EPSILON)
+            table.value.scatter_sub(tf.IndexedSlices(move, rows))
+        for (weight, square, gradient), mean in zip(every[self._tables :], self._means, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.value.handle,
+                m=mean.value.handle,
+                v=square.value.handle,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=rate,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )
 
 
 def _of_rows(gradient: Any, rows: Any) -> Any:
@@ -72,13 +77,3 @@ def _of_rows(gradient: Any, rows: Any) -> Any:
         return tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
     # In mixed precision the whole table is cast, and so is its gradient.
     return tf.gather(gradient, rows)
-
-
-def _move_rows(table: Any, means: Any, squares: Any, gradient: Any, rows: Any, rate: Any, steps: Any) -> None:
-    mean, square = tf.gather(means, rows), tf.gather(squares, rows)
-    mean += (1 - BETA_1) * (gradient - mean)
-    square += (1 - TABLE_BETA_2) * (gradient**2 - square)
-    pace = rate * tf.sqrt(1 - TABLE_BETA_2**steps) / (1 - BETA_1**steps)
-    means.scatter_update(tf.IndexedSlices(mean, rows))
-    squares.scatter_update(tf.IndexedSlices(square, rows))
-    table.scatter_sub(tf.IndexedSlices(pace * mean / (tf.sqrt(square) + EPSILON), rows))
