@@ -6,8 +6,9 @@ import keras
 import numpy as np
 
 from adc.model.bundle import NetworkSpec
+from adc.model.recurrence import GRU
 
-CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+CELLS = {"gru": GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
 def build_network(spec: NetworkSpec, seed: int = 0) -> Any:

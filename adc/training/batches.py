@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from adc.model.encoder import padded
+from adc.model.encoder import PADDING, UNKNOWN
 from adc.model.evidence import padded_evidence
 from adc.training.checkpoints import file_system
 
 # Batches are cut from pools of so many, sorted by length, so that little padding is computed.
 POOL_BATCHES = 64
-# Lengths are rounded up to this, so that few shapes are compiled.
+# Where shapes are compiled, lengths are rounded up to this, so that there are few; else it would be a
+# fifth of all computing that is spent on padding.
 LENGTH_STEP = 8
 
 
@@ -57,28 +58,43 @@ class Examples:
         result: np.ndarray = np.diff(self.offsets)
         return result
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """The rows as a batch; no rows make one unknown word with weight 0.
+    def batch(self, rows: np.ndarray, length_step: int = 1) -> Batch:
+        """The rows as a batch, as long as the longest; no rows make one unknown word with weight 0.
 
         A rank without a share of the last batch still takes part in its step.
         """
         if not len(rows):
             evidence, targets = self.evidence.shape[1], self.targets.shape[1]
             return Batch(
-                np.ones((1, LENGTH_STEP), np.int32),
-                np.zeros((1, LENGTH_STEP, evidence), np.float32),
+                np.full((1, length_step), UNKNOWN, np.int32),
+                np.zeros((1, length_step, evidence), np.float32),
                 np.zeros((1, targets), np.float32),
                 np.zeros(1, np.float32),
             )
-        places = [np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows]
-        lengths = np.array([len(place) for place in places])
-        width = -(-lengths.max() // LENGTH_STEP) * LENGTH_STEP
+        places, lengths = self._places(rows)
+        width = -(-lengths.max() // length_step) * length_step
+        tokens = np.full((len(rows), width), PADDING, np.int32)
+        tokens[np.arange(width) < lengths[:, None]] = self.tokens[places]
         return Batch(
-            padded([self.tokens[place] for place in places], width),
-            padded_evidence(self.evidence[np.concatenate(places)], lengths, width),
+            tokens,
+            padded_evidence(self.evidence[places], lengths, width),
             self.targets[rows],
             self.weights[rows],
         )
+
+    def words(self, rows: np.ndarray) -> np.ndarray:
+        """The different tokens of some rows, int32, ascending.
+
+        Padding and the unknown word are among them: so they hold all that `batch` gives for any of the rows.
+        """
+        flat = self.tokens[self._places(rows)[0]]
+        return np.unique(np.append(flat, [np.int32(PADDING), np.int32(UNKNOWN)]))
+
+    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the tokens of rows are, one row after the other, and how many are of each."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        skipped = self.offsets[rows] - (np.cumsum(lengths) - lengths)
+        return np.repeat(skipped, lengths) + np.arange(lengths.sum()), lengths
 
 
 def read_examples(uri: str, split: str, folder: Path) -> Examples:

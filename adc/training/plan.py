@@ -9,8 +9,9 @@ import numpy as np
 from adc.model.bundle import NetworkSpec
 from adc.settings import Settings
 
-# What is in the folder of a training.
-SHARDS, CHECKPOINTS = "shards", "checkpoints"
+# What is in the folder of a training. The number goes up with what checkpoints hold: those that an older adc
+# has left are not taken up then, and the epochs start anew.
+SHARDS, CHECKPOINTS = "shards", "checkpoints-2"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from adc.evaluation.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.training.average import Average
-from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
+from adc.training.batches import LENGTH_STEP, Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.output import tell_driver
@@ -73,15 +73,17 @@ class Rank:
         self, plan: Plan, hvd: Any, tf: Any, tell: Callable[[dict[str, Any]], None] = lambda facts: None
     ) -> None:
         from adc.model.network import build_network
+        from adc.training.optimizer import Optimizer
 
         self.tell = tell
         self.plan, self.hvd, self.tf = plan, hvd, tf
         self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank())
         self.steps_done, self.steps_in_all = 0, 0
-        self.optimizer = tf.keras.optimizers.Adam(1.0)
         variables = self.network.trainable_variables
         hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)
-        self.optimizer.build(variables)
+        tables = [layer.embeddings for layer in self.network.layers if layer.name == "words"]
+        others = [variable for variable in variables if all(variable is not table for table in tables)]
+        self.optimizer = Optimizer(tables, others)
         self.average = Average(variables)
         # With patience, the averages of the best epoch.
         self.best: list[np.ndarray] = []
@@ -91,8 +93,9 @@ class Rank:
         ]
         targets = tf.TensorSpec((None, plan.network.classes), tf.float32)
         shares = tf.TensorSpec((None,), tf.float32)
+        words, rate = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32)
         self._gradients = tf.function(self._loss_and_gradients, jit_compile=plan.xla)
-        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares])
+        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares, words, rate])
         self._logits = tf.function(
             lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
         )
@@ -134,7 +137,8 @@ class Rank:
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
         for number, rows in enumerate(batches, start=1):
             whole = float(train.weights[rows].sum())
-            loss = self._step(train.batch(rows[self.hvd.rank() :: self.hvd.size()]), whole)
+            batch = train.batch(rows[self.hvd.rank() :: self.hvd.size()], LENGTH_STEP if plan.xla else 1)
+            loss = self._step(batch, whole, train.words(rows))
             total, weight, seen = total + loss, weight + whole, seen + len(rows)
             if not np.isfinite(loss):
                 raise RuntimeError(
@@ -153,14 +157,16 @@ class Rank:
                 )
         return total / weight
 
-    def _step(self, batch: Batch, whole: float) -> float:
+    def _step(self, batch: Batch, whole: float, words: np.ndarray) -> float:
         """One update from this rank's slice of a batch whose weights sum to `whole`; the batch's loss sum.
 
         Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
-        however many ranks there are.
+        however many ranks there are. words: those of the whole batch, whose vectors alone are moved: every
+        rank knows them without asking the others.
         """
-        self.optimizer.learning_rate = learning_rate(self.steps_done, self.steps_in_all, self.plan)
-        loss = float(self._update(batch.tokens, batch.evidence, batch.targets, batch.weights / whole)) * whole
+        rate = np.float32(learning_rate(self.steps_done, self.steps_in_all, self.plan))
+        own = (batch.tokens, batch.evidence, batch.targets, batch.weights / whole)
+        loss = float(self._update(*own, words, rate)) * whole
         self.steps_done += 1
         if self.steps_done % AVERAGE_STEPS == 0:
             self.average.update()
@@ -171,15 +177,13 @@ class Rank:
             logits = self.network([tokens, evidence], training=True)
             losses = self.tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = self.tf.reduce_sum(losses * shares)
-        variables = self.network.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        # Word vectors' gradients are sparse, but Adam moves every row anyway: dense, they are one sum.
-        return [self.tf.convert_to_tensor(gradient) for gradient in gradients], loss
+        return tape.gradient(loss, [weight.value for weight in self.optimizer.weights]), loss
 
-    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any) -> Any:
+    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any, words: Any, rate: Any) -> Any:
         gradients, loss = self._gradients(tokens, evidence, targets, shares)
-        *summed, loss = self.hvd.grouped_allreduce([*gradients, loss], op=self.hvd.Sum)
-        self.optimizer.apply(summed, self.network.trainable_variables)
+        own = [*self.optimizer.of_rows(gradients, words), loss]
+        *summed, loss = self.hvd.grouped_allreduce(own, op=self.hvd.Sum)
+        self.optimizer.apply(summed, words, rate)
         return loss
 
     def _draw_anew(self, epoch: int) -> None:

@@ -45,7 +45,7 @@ def test_clean_killed_while_it_writes(submit: Submitter, corpus: list[SampleTwee
 def test_training_killed_after_an_epoch_goes_on_there(submit: Submitter) -> None:
     logs = submit.lake.parent / "logs"
     arguments = ("--set", "train.epochs=4", "--set", f"train.tensorboard={logs}")
-    checkpoint = lambda: any(submit.lake.glob("_staging/train-*/checkpoints/epoch-00002.npz"))  # noqa: E731
+    checkpoint = lambda: any(submit.lake.glob("_staging/train-*/checkpoints-*/epoch-00002.npz"))  # noqa: E731
     # A person who watches has been told of the first epoch when the second is done.
     assert "epoch 1 of 4 done" in submit.kill_when("train", *arguments, reached=checkpoint)
     run = submit("train", *arguments)

@@ -153,3 +153,8 @@ def test_only_the_latest_whole_checkpoint_is_kept(tmp_path):
     assert kept is not None
     assert (kept.facts, kept.arrays["a"].tolist()) == ({"epoch": 10}, list(range(10)))
     assert sorted(path.name for path in (tmp_path / "x").glob("*.npz")) == ["epoch-00010.npz"]
+
+
+def test_a_checkpoint_of_an_older_layout_is_not_taken_up(tmp_path):
+    save_checkpoint(f"file:{tmp_path}/checkpoints", Checkpoint({"epoch": 2}, {"optimizer-0": np.zeros(1)}))
+    assert [row["epoch"] for row in trained(plan(f"file:{tmp_path}"))["history"]] == [1, 2, 3]
