@@ -97,6 +97,11 @@ class Examples:
         return np.repeat(skipped, lengths) + np.arange(lengths.sum()), lengths
 
 
+def most_words(examples: Examples, batches: Iterable[np.ndarray]) -> int:
+    """The number of different words in that of some batches, by their rows, which has most."""
+    return max((len(examples.words(rows)) for rows in batches), default=0)
+
+
 def read_examples(uri: str, split: str, folder: Path) -> Examples:
     """One split from the shards at a URI, always in the same order; see `examples_of`."""
     system, path = file_system(uri)

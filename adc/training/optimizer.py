@@ -35,13 +35,14 @@ class Optimizer:
         """The whole state: what a checkpoint must hold."""
         return [self._steps, *self._means, *self._squares]
 
-    def of_rows(self, gradients: Sequence[Any], rows: Any) -> list[Any]:
-        """Gradients of `weights`, fit to be summed over ranks: of a table only its rows', (len(rows), E).
+    def of_rows(self, gradients: Sequence[Any], rows: Any, room: Any) -> list[Any]:
+        """Gradients of `weights`, fit to be summed over ranks: of a table only its rows', (room, E).
 
-        rows: ascending and the same on all ranks, with all that any of them has read.
+        rows: ascending and the same on all ranks, with all that any of them has read. room: as many or more;
+        behind the last row's are zeros. The same at every step, it spares ranks agreeing on a shape anew.
         """
         return [
-            *(_of_rows(gradient, rows) for gradient in gradients[: self._tables]),
+            *(_of_rows(gradient, rows, room) for gradient in gradients[: self._tables]),
             *gradients[self._tables :],
         ]
 
@@ -50,7 +51,8 @@ class Optimizer:
         steps = tf.cast(self._steps.value.assign_add(1), tf.float32)
         powers = BETA_1**steps, BETA_2**steps
         every = list(zip(self.weights, self._squares, gradients, strict=True))
-        for table, squares, gradient in every[: self._tables]:
+        for table, squares, with_room in every[: self._tables]:
+            gradient = with_room[: tf.size(rows)]
             square = tf.gather(squares.value, rows)
             square += (1 - BETA_2) * (gradient**2 - square)
             squares.value.scatter_update(tf.IndexedSlices(square, rows))
@@ -71,9 +73,9 @@ class Optimizer:
             )
 
 
-def _of_rows(gradient: Any, rows: Any) -> Any:
+def _of_rows(gradient: Any, rows: Any, room: Any) -> Any:
     if isinstance(gradient, tf.IndexedSlices):
         places = tf.searchsorted(rows, gradient.indices)
-        return tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+        return tf.math.unsorted_segment_sum(gradient.values, places, room)
     # In mixed precision the whole table is cast, and so is its gradient.
-    return tf.gather(gradient, rows)
+    return tf.pad(tf.gather(gradient, rows), [[0, room - tf.size(rows)], [0, 0]])

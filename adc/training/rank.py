@@ -16,7 +16,15 @@ import numpy as np
 from adc.evaluation.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.training.average import Average
-from adc.training.batches import LENGTH_STEP, Batch, Examples, epoch_batches, in_order, read_examples
+from adc.training.batches import (
+    LENGTH_STEP,
+    Batch,
+    Examples,
+    epoch_batches,
+    in_order,
+    most_words,
+    read_examples,
+)
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.output import tell_driver
@@ -93,9 +101,10 @@ class Rank:
         ]
         targets = tf.TensorSpec((None, plan.network.classes), tf.float32)
         shares = tf.TensorSpec((None,), tf.float32)
-        words, rate = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32)
+        words = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+        rate = tf.TensorSpec((), tf.float32)
         self._gradients = tf.function(self._loss_and_gradients, jit_compile=plan.xla)
-        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares, words, rate])
+        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares, *words, rate])
         self._logits = tf.function(
             lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
         )
@@ -135,10 +144,11 @@ class Rank:
         plan, total, weight, seen = self.plan, 0.0, 0.0, 0
         started = told = time.monotonic()
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
+        room = most_words(train, batches)
         for number, rows in enumerate(batches, start=1):
             whole = float(train.weights[rows].sum())
             batch = train.batch(rows[self.hvd.rank() :: self.hvd.size()], LENGTH_STEP if plan.xla else 1)
-            loss = self._step(batch, whole, train.words(rows))
+            loss = self._step(batch, whole, train.words(rows), room)
             total, weight, seen = total + loss, weight + whole, seen + len(rows)
             if not np.isfinite(loss):
                 raise RuntimeError(
@@ -157,16 +167,16 @@ class Rank:
                 )
         return total / weight
 
-    def _step(self, batch: Batch, whole: float, words: np.ndarray) -> float:
+    def _step(self, batch: Batch, whole: float, words: np.ndarray, room: int) -> float:
         """One update from this rank's slice of a batch whose weights sum to `whole`; the batch's loss sum.
 
         Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
         however many ranks there are. words: those of the whole batch, whose vectors alone are moved: every
-        rank knows them without asking the others.
+        rank knows them without asking the others. room: at least as many as these.
         """
         rate = np.float32(learning_rate(self.steps_done, self.steps_in_all, self.plan))
         own = (batch.tokens, batch.evidence, batch.targets, batch.weights / whole)
-        loss = float(self._update(*own, words, rate)) * whole
+        loss = float(self._update(*own, words, np.int32(room), rate)) * whole
         self.steps_done += 1
         if self.steps_done % AVERAGE_STEPS == 0:
             self.average.update()
@@ -179,9 +189,10 @@ class Rank:
             loss = self.tf.reduce_sum(losses * shares)
         return tape.gradient(loss, [weight.value for weight in self.optimizer.weights]), loss
 
-    def _graph(self, tokens: Any, evidence: Any, targets: Any, shares: Any, words: Any, rate: Any) -> Any:
-        gradients, loss = self._gradients(tokens, evidence, targets, shares)
-        own = [*self.optimizer.of_rows(gradients, words), loss]
+    def _graph(self, *inputs: Any) -> Any:
+        *own, words, room, rate = inputs
+        gradients, loss = self._gradients(*own)
+        own = [*self.optimizer.of_rows(gradients, words, room), loss]
         *summed, loss = self.hvd.grouped_allreduce(own, op=self.hvd.Sum)
         self.optimizer.apply(summed, words, rate)
         return loss

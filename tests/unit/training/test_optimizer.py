@@ -40,8 +40,10 @@ def test_rows_that_were_read_are_moved_by_adam_and_the_others_rest(sparse):
             slices if sparse else tf.constant(of_table, tf.float32),
             tf.constant(of_bias, tf.float32),
         ]
-        told = optimizer.of_rows(gradients, rows)
-        np.testing.assert_allclose(told[0], of_table[rows], atol=1e-6)
+        told = optimizer.of_rows(gradients, rows, 5)
+        assert told[0].shape == (5, 2)
+        np.testing.assert_allclose(told[0][: len(rows)], of_table[rows], atol=1e-6)
+        np.testing.assert_array_equal(told[0][len(rows) :], 0)
         optimizer.apply(told, rows, np.float32(rate))
 
         moved = adam(*(array[rows] for array in state["table"]), of_table[rows], rate, step, 0)
@@ -69,7 +71,7 @@ def test_without_a_table_it_is_keras_adam():
     optimizer, keras_adam = Optimizer([], [ours]), keras.optimizers.Adam(0.1)
     keras_adam.build([theirs])
     for gradient in ([0.3, 4.0], [-0.1, 2.0], [0.0, 1e-9]):
-        optimizer.apply(optimizer.of_rows([tf.constant(gradient)], [0]), [0], np.float32(0.1))
+        optimizer.apply(optimizer.of_rows([tf.constant(gradient)], [0], 1), [0], np.float32(0.1))
         keras_adam.apply([tf.constant(gradient)], [theirs])
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)
     assert len(optimizer.variables) == 3
