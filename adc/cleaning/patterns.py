@@ -37,6 +37,12 @@ _MODIFIERS = r"[\x{FE0F}\x{1F3FB}-\x{1F3FF}\x{E0020}-\x{E007F}]*"
 # Flags (two regional letters), and pictures joined into one (families, professions).
 EMOJI_SEQUENCE = rf"[\x{{1F1E6}}-\x{{1F1FF}}]{{2}}|{PICTURE}{_MODIFIERS}(?:\x{{200D}}{PICTURE}{_MODIFIERS})*"
 
+# One of them that does not follow a picture or its modifiers, or joins no picture; as few texts have.
+STRAY_SHAPER = (
+    rf"[\x{{20E3}}\x{{FE00}}-\x{{FE0E}}]|\x{{200D}}(?:$|[^{PICTURE[1:-1]}])"
+    rf"|(?:^|[^{PICTURE[1:-1]}{_MODIFIERS[1:-2]}])[\x{{200D}}{_MODIFIERS[1:-2]}]"
+)
+
 # NFKC leaves a text of these alone: ASCII, Arabic letters, vowel marks (but for the order of several on one
 # letter, which nobody sees), digits and punctuation, most emoji.
 NOT_PLAIN = (
@@ -56,6 +62,14 @@ WRITTEN_OUT = {
     if chr(code).isprintable()
 } | {0xFDFD: "بسم الله الرحمن الرحيم"}
 NFKC_SURPRISE = NOT_NFKC[:-1] + r"\x{FC5E}-\x{FC63}\x{FE70}-\x{FE7F}\x{FDFD}]"
+
+# Texts in which a rule looks beyond a word: for tags, or what may become one; at line breaks that are no
+# white space to RE2; for what NFKC is kept from; for RT, or what becomes it, with an @ before any Arabic
+# letter; at İ and ı, or what becomes one, to Python an i, once it looks at a text for elongation.
+WHOLE = (
+    rf"[&<\x{{0085}}\x{{0130}}\x{{0131}}\x{{0307}}\x{{2028}}\x{{2029}}\x{{1D6A4}}]|{NFKC_SURPRISE}"
+    r"|^[^@\x{FE6B}\x{FF20}\x{0621}-\x{063A}\x{0641}-\x{064A}]+[@\x{FE6B}\x{FF20}]"
+)
 
 # What ends a link: white space and what cannot stand in one; Arabic text often follows without a space.
 # A stretched httttp:// is one too: shortened as an elongation it would become one.

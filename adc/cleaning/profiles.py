@@ -9,13 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from adc.cleaning.rules import RULES, Rule, first, last
+from adc.cleaning.words import Kind, clean_words, kinds_by_byte
 from adc.errors import UsageError
 
 # Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
 RULES_VERSION = 4
+# From so many texts on, it pays to take them apart into words.
+MANY = 500
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,18 @@ class Profile:
 
 
 def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
-    """A column of texts, cleaned; NULL stays NULL."""
+    """A column of texts (N,), cleaned; NULL stays NULL."""
     texts = first(texts.cast(pa.string()))
-    for rule in RULES:
-        if rule.name in profile.switches:
-            texts = rule.choices[profile.switches[rule.name]](texts)
-    return last(texts)
+    rules = [rule for rule in RULES if rule.name in profile.switches]
+    steps = [(rule.needs, rule.choices[profile.switches[rule.name]]) for rule in rules]
+    steps.append((Kind.ANY, last))
+    # But not where spaces count, or marks, whose order NFKC may change in all of a text.
+    if len(texts) >= MANY and profile.switches.keys() >= {"tashkeel", "white_space"}:
+        kinds = kinds_by_byte("".join(rule.letters for rule in rules))
+        return pc.utf8_trim_whitespace(clean_words(texts, kinds, steps))
+    for _, step in steps:
+        texts = step(texts)
+    return texts
 
 
 def clean_text(text: str, profile: str | Profile = "light") -> str:

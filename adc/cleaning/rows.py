@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from adc.cleaning.patterns import ARABIC_LETTER, ARABIC_WORD, FOREIGN_LETTER, FOREIGN_WORD
 from adc.cleaning.profiles import Profile, clean_array
+from adc.cleaning.words import data_of, kinds_by_byte, strings, words_of
 
 # The words of a text, as they are spelled, and nothing else.
 WORDS = Profile(
@@ -57,15 +58,26 @@ REPETITIVE_WORDS, LEAST_DISTINCT = 8, 0.3
 
 
 def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """(words with Arabic letters, share of Arabic among the letters; 0 without letters) of clean texts."""
-    bare = pc.replace_substring_regex(clean, MARKER_TOKEN, "")
-    # Lengths of what is left, which is faster than counting matches one letter long.
-    letters_alone = pc.replace_substring_regex(bare, r"\PL+", "")
-    letters = pc.utf8_length(letters_alone)
-    arabic = pc.utf8_length(pc.replace_substring_regex(letters_alone, f"[^{ARABIC_LETTER[1:]}+", ""))
-    words = pc.count_substring_regex(bare, rf"\S*{ARABIC_LETTER}\S*")
-    ratio = pc.divide(arabic.cast(pa.float64()), pc.max_element_wise(letters, 1).cast(pa.float64()))
-    return words, ratio
+    """Of clean texts, (N,) each: words with Arabic letters; share of Arabic among the letters, or 0."""
+    begins, kinds, first_words = words_of(clean, kinds_by_byte(""))
+    data = data_of(clean)
+    ends = np.append(begins, len(data))
+    # A plain word is Arabic letters of two bytes each, behind a space unless it comes first.
+    letters = (np.diff(ends) - (data[begins] == 0x20)) // 2
+    figures = np.stack([letters > 0, letters, letters]).astype(np.int32)
+    others = strings(ends, data).filter(pa.array(kinds != 0)).dictionary_encode()
+    figures[:, kinds != 0] = _word_figures(others.dictionary)[:, others.indices.to_numpy()]
+    sums = np.zeros((3, len(kinds) + 1), np.int32)
+    np.cumsum(figures, axis=1, out=sums[:, 1:])
+    words, letters, arabic = np.diff(sums[:, first_words])
+    return pa.array(words), pa.array(arabic / np.maximum(letters, 1))
+
+
+def _word_figures(words: pa.Array) -> np.ndarray:
+    """Words with Arabic letters, letters, Arabic letters: (3, W)."""
+    bare = pc.replace_substring_regex(words, MARKER_TOKEN, "")
+    patterns = (rf"\S*{ARABIC_LETTER}\S*", r"\pL", ARABIC_LETTER)
+    return np.stack([pc.count_substring_regex(bare, pattern) for pattern in patterns])
 
 
 def other_language(texts: pa.Array) -> pa.Array:

@@ -1,6 +1,8 @@
 """What cleaning makes of rows: reasons, figures, hashes and splits."""
 
 import hashlib
+import re
+import unicodedata
 from collections import Counter
 
 import pyarrow as pa
@@ -99,6 +101,23 @@ def test_reasons_why_a_row_is_unusable(text, reason):
 def test_words_and_share_of_arabic(clean, words, ratio):
     figures = text_figures(pa.array([clean]))
     assert [figure[0].as_py() for figure in figures] == [words, pytest.approx(ratio)]
+
+
+CLEAN = st.text(st.sampled_from("بكمچە٥\u0640 \u00a0\t\n.aé<>url😂"), max_size=20) | st.sampled_from(
+    ["ب<url>ب", "<nl>ب"]
+)
+
+
+@given(st.lists(CLEAN, max_size=6))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_figures_are_those_of_the_definition(texts):
+    words, shares = (figure.to_pylist() for figure in text_figures(pa.array(texts, pa.string())))
+    for text, number, share in zip(texts, words, shares, strict=True):
+        bare = re.sub("<[a-z]+>", "", text)
+        arabic = re.findall("[بكمچە]", bare)
+        letters = [char for char in bare if unicodedata.category(char).startswith("L")]
+        assert number == len([word for word in re.split("[ \t\n]", bare) if re.search("[بكمچە]", word)])
+        assert share == pytest.approx(len(arabic) / max(1, len(letters)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What holds for every text: properties of the rules and of the shipped profiles."""
 
+import itertools
 import re
 import unicodedata
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adc.cleaning import clean_array, clean_text, load_profile
+from adc.cleaning import Profile, clean_array, clean_text, load_profile, profiles
 from adc.cleaning.patterns import NOT_PLAIN, in_python
-from adc.cleaning.profiles import profile_of
+from adc.cleaning.profiles import MANY, profile_of
 from adc.cleaning.rules import MARKERS, RULES
 from adc.errors import UsageError
 
@@ -58,8 +59,88 @@ def test_cleaning_what_is_clean_changes_nothing(profile, text):
 @given(texts=st.lists(TWEETS | ANYTHING.filter(str.isprintable) | st.none(), max_size=8))
 @quick
 def test_a_column_is_cleaned_as_its_texts_are_and_nulls_stay(profile, texts):
-    column = clean_array(pa.array(texts, pa.string()), load_profile(profile)).to_pylist()
-    assert column == [None if text is None else clean_text(text, profile) for text in texts]
+    column = pa.array(texts + ["كلمة"] * MANY, pa.string())
+    cleaned = clean_array(column, load_profile(profile)).to_pylist()[: len(texts)]
+    assert cleaned == [None if text is None else clean_text(text, profile) for text in texts]
+
+
+ALONE = [
+    profile_of("alone", {"tashkeel": True, "white_space": True, rule.name: choice})
+    for rule in RULES
+    for choice in rule.choices
+]
+FIRST, LAST = (profile_of("all", {rule.name: [*rule.choices][place] for rule in RULES}) for place in (0, -1))
+
+
+def in_words_and_whole(texts: list[str | None], profile: Profile) -> tuple[list[str], list[str]]:
+    """The texts cleaned as a column that is taken apart into words, and rule by rule."""
+    column = pa.array(texts, pa.string())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiles, "MANY", 0)
+        by_words = clean_array(column, profile).to_pylist()
+        patch.setattr(profiles, "MANY", len(column) + 1)
+        return by_words, clean_array(column, profile).to_pylist()
+
+
+@pytest.mark.parametrize("profile", [FIRST, LAST])
+def test_every_character_is_cleaned_by_words_as_rule_by_rule(profile):
+    parts = ((0, 0x3400), (0xA640, 0xABC0), (0xE000, 0xE020), (0xF900, 0x10000), (0x10780, 0x107C0))
+    more = (
+        (0x1D400, 0x1D800),
+        (0x1DF00, 0x1E100),
+        (0x1EE00, 0x1EF00),
+        (0x1F000, 0x1FB00),
+        (0xE0000, 0xE0200),
+    )
+    codes = itertools.chain(*(range(*part) for part in (*parts, *more)))
+    texts = [f"{char}ب كم{char} {char} a{char * 3}1 ا{char}\u0653 .{char}." for char in map(chr, codes)]
+    by_words, whole = in_words_and_whole(texts, profile)
+    assert by_words == whole
+
+
+@pytest.mark.parametrize("profile", [FIRST, LAST, *ALONE], ids=str)
+@given(texts=st.lists(TWEETS, min_size=20, max_size=60))
+@settings(max_examples=2, derandomize=True, deadline=None)
+def test_any_words_are_cleaned_as_rule_by_rule(profile, texts):
+    by_words, whole = in_words_and_whole(texts, profile)
+    assert by_words == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "كلمة \n \u2028كلمة",
+        "أول\n \n ثاني",
+        "\u200fR\u0640T @somebody: كلمة",
+        "كلمة RT @somebody: كلمة",
+        "<b كلمة> كلمة",
+        "كلمة &lt;br كلمة&gt;",
+        "™ كلمة \U000107bb",
+        "aaa \u0130\u0130\u0130 aaa",
+        "\x1fكلمة\x1f \x1f",
+        "  ",
+        "",
+    ],
+)
+@pytest.mark.parametrize("profile", [FIRST, LAST, load_profile("model"), load_profile("light")])
+def test_neighbours_make_no_difference(profile, text, monkeypatch):
+    alone = clean_text(text, profile)
+    monkeypatch.setattr(profiles, "MANY", 0)
+    for neighbour in ("", "اااا", "aaa", "<b> & @a ™", "😂\u200d", "x>", "\n"):
+        column = clean_array(pa.array([neighbour, text, neighbour]), profile)
+        assert column[1].as_py() == alone
+
+
+def test_columns_may_be_slices_empty_or_of_nothing():
+    model = load_profile("model")
+    texts = ["كلمة", None, "", "@a حلوووو", " "] * MANY
+    cleaned = clean_array(pa.array(texts, pa.string()), model)
+    assert clean_array(pa.array(texts, pa.string()).slice(3, 2 * MANY), model).equals(
+        cleaned.slice(3, 2 * MANY)
+    )
+    assert clean_array(pa.array(texts, pa.large_string()), model).equals(cleaned)
+    for nothing in ([], [None] * MANY, [""] * MANY, ["كلمة"] * MANY):
+        assert clean_array(pa.array(nothing, pa.string()), model).to_pylist() == nothing
 
 
 @given(texts=st.lists(st.sampled_from([*MARKERS.values(), "كلمة", "NLP"]), max_size=10))

@@ -1,0 +1,191 @@
+"""The fast way through a column of texts: each rule sees only the words that it could change.
+
+But for a few texts (WHOLE) no rule looks beyond a word. Four words in five are plain Arabic letters, which
+most rules leave alone; of the others, their bytes tell which rules they need (Kind). They are sorted by
+that, joined to texts of several words, as a rule costs more a text than a byte, and put back into place.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import IntFlag
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from adc.cleaning.patterns import WHOLE
+
+# Texts in, texts out: pyarrow string arrays of one length.
+Step = Callable[[pa.Array], pa.Array]
+
+
+class Kind(IntFlag):
+    """What is in a word that some rule looks for; in plain words there is nothing."""
+
+    NONE = 0
+    LETTER = 1  # Latin, or an Arabic one that a rule of the profile changes
+    DIGIT = 2
+    BREAK = 4  # line breaks, other controls, doubled spaces
+    DOT = 8  # . and /
+    SIGN = 16  # any punctuation
+    MARK = 32  # tashkeel, tatweel, Arabic digits
+    RUN = 64  # an Arabic letter three times
+    OTHER = 128  # all else, emoji among it
+    # A word with OTHER counts as having everything: normalisation may make anything of it.
+    ANY = 255
+    # A text that matches WHOLE stays in one, and every rule sees it.
+    WHOLE = 256
+
+
+# Stands between joined words: a word by itself to every rule. `first` frees texts of it.
+_SEPARATOR = "\ue00f"
+# With more of them rules cost less a word, but also change texts of which most words do not need it.
+_WORDS_A_TEXT = 8
+_TEXTS_A_BLOCK = 512
+
+
+@cache
+def kinds_by_byte(changed: str) -> bytes:
+    """The kinds that each byte of UTF-8 stands for (256,), where rules change these Arabic letters.
+
+    A letter is told by its second byte: those after D8 (ء to غ) and those after D9 (ف to ي) differ.
+    """
+    table = np.full(256, Kind.ANY, np.uint8)
+    table[:0x20] = table[0x7F] = Kind.BREAK
+    table[0x21:0x7F] = Kind.SIGN
+    table[ord(" ")] = 0
+    for kind, characters in (
+        (Kind.LETTER, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        (Kind.DIGIT, "0123456789"),
+        (Kind.DOT | Kind.SIGN, "./"),
+    ):
+        table[[ord(character) for character in characters]] = kind
+    table[[0xD8, 0xD9]] = table[0x81:0x8B] = table[0xA1:0xBB] = 0
+    table[0x80] = table[0x8B:0xA0] = Kind.MARK
+    table[[0x9B, 0x9F]] = 0  # ؛ and ؟
+    table[0x9C] |= Kind.BREAK  # after D8 a direction mark
+    for letter in changed:
+        table[letter.encode()[1]] = Kind.LETTER
+    return table.tobytes()
+
+
+def strings(offsets: np.ndarray, data: np.ndarray) -> pa.Array:
+    """Texts (N,) from offsets (N + 1,) into UTF-8 (B,)."""
+    ends = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(offsets) - 1, ends, pa.py_buffer(data))
+
+
+def offsets_of(texts: pa.Array) -> np.ndarray:
+    """Where texts begin in their buffer, and the last one's end: int32 (N + 1,)."""
+    if not len(texts):
+        return np.zeros(1, np.int32)
+    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def data_of(texts: pa.Array) -> np.ndarray:
+    """The texts' UTF-8, one behind the other: uint8 (B,)."""
+    offsets = offsets_of(texts)
+    return np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+
+
+def nulls_as_in(texts: pa.Array, made: pa.Array) -> pa.Array:
+    """What was made of texts (N,), with NULL where they are."""
+    return pc.if_else(pc.is_valid(texts), made, None) if texts.null_count else made
+
+
+def words_of(texts: pa.Array, table: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where words begin in the texts' data and their kinds, (W,) each, and the texts' first words, (N + 1,).
+
+    A word begins with the space before it. A space before another, or before a line break, begins none.
+    """
+    data, offsets = data_of(texts), offsets_of(texts)
+    offsets = offsets - offsets[0]
+    begins, kinds = [np.empty(0, np.int64)], [np.empty(0, np.uint8)]
+    # By blocks that stay in the cache.
+    for start in range(0, len(texts), _TEXTS_A_BLOCK):
+        block = offsets[start : start + _TEXTS_A_BLOCK + 1]
+        if block[0] < block[-1]:
+            found, kinds_of_found = _words_of_block(data[block[0] : block[-1]], block[:-1] - block[0], table)
+            begins.append(found + block[0])
+            kinds.append(kinds_of_found)
+    words = np.concatenate(begins)
+    return words, np.concatenate(kinds), np.searchsorted(words, offsets)
+
+
+def _words_of_block(data: np.ndarray, texts: np.ndarray, table: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where words begin, and their kinds, (W,) each, in UTF-8 (B,) with texts beginning at these places."""
+    kinds = np.frombuffer(bytearray(data.tobytes()).translate(table), np.uint8)
+
+    def add(start: int, where: np.ndarray, kind: Kind) -> None:
+        kinds[start : start + len(where)] |= where.view(np.uint8) * np.uint8(kind)
+
+    before, here = data[:-1], data[1:]
+    # What has a letter's or a mark's second byte: punctuation, digits, and marks that NFKC joins to letters.
+    add(1, (before == 0xD8) & (here < 0xA0), Kind.SIGN)
+    late = (before == 0xD9) & (here >= 0x93)
+    digits = late & (here >= 0xA0) & (here < 0xAA)
+    add(1, digits, Kind.DIGIT | Kind.MARK)
+    add(1, late ^ digits, Kind.ANY)
+    alike = (data[:-2] == data[2:]) & (data[2:] < 0xC0)
+    add(4, alike[:-2] & alike[2:], Kind.RUN)
+    begins = data == 0x20
+    surplus = begins[:-1] & (here <= 0x20)
+    add(0, surplus, Kind.BREAK)
+    begins[:-1] ^= surplus
+    begins[texts[texts < len(data)]] = True
+    words = np.flatnonzero(begins)
+    return words, np.bitwise_or.reduceat(kinds, words)
+
+
+def clean_words(texts: pa.Array, table: bytes, steps: Sequence[tuple[Kind, Step]]) -> pa.Array:
+    """Texts (N,) after the steps, each taken by the words that have one of its kinds.
+
+    The steps must leave no two spaces together; those at a text's ends may stay.
+    """
+    data = data_of(texts)
+    words, kinds, first_words = words_of(texts, table)
+    whole = pc.fill_null(pc.match_substring_regex(texts, WHOLE), False)
+    kinds[np.repeat(whole.to_numpy(zero_copy_only=False), np.diff(first_words))] = Kind.NONE
+    # Pieces: words of the same kinds, side by side in a text.
+    begins = np.empty(len(words) + 1, bool)
+    begins[1:-1] = kinds[1:] != kinds[:-1]
+    begins[first_words] = True
+    places = np.flatnonzero(begins)
+    pieces = strings(np.append(words, len(data))[places], data)
+    kinds = kinds[places[:-1]]
+    needy = np.flatnonzero(kinds)
+    order = needy[np.argsort(kinds[needy], kind="stable")]
+    cleaned, alone = _cleaned(pieces.take(pa.array(order)), kinds[order], texts.filter(whole), steps)
+    rank = np.empty(len(kinds), np.int64)
+    rank[order] = np.arange(len(order))
+    pieces = pc.replace_with_mask(pieces, pa.array(kinds != 0), cleaned.take(pa.array(rank[needy])))
+    # They lie one behind the other, so a text is from its first piece to the next text's.
+    texts_again = strings(offsets_of(pieces)[np.searchsorted(places, first_words)], data_of(pieces))
+    if len(alone):
+        texts_again = pc.replace_with_mask(texts_again, whole, alone)
+    return nulls_as_in(texts, texts_again)
+
+
+def _cleaned(
+    pieces: pa.Array, kinds: np.ndarray, alone: pa.Array, steps: Sequence[tuple[Kind, Step]]
+) -> tuple[pa.Array, pa.Array]:
+    """Pieces (P,) of these kinds, and texts (A,), after the steps."""
+    joined = pc.binary_join_element_wise(pieces, f" {_SEPARATOR}", "")
+    starts = np.arange(0, len(pieces), _WORDS_A_TEXT)
+    texts = strings(offsets_of(joined)[np.append(starts, len(pieces))], data_of(joined))
+    # No piece stands at the beginning of a text, where some rules look.
+    texts = pa.concat_arrays([pc.binary_join_element_wise(_SEPARATOR, texts, ""), alone])
+    kinds_of_texts = np.full(len(texts), Kind.WHOLE, np.uint16)
+    if len(pieces):
+        kinds_of_texts[: len(starts)] = np.bitwise_or.reduceat(kinds, starts)
+    for needs, step in steps:
+        needed = kinds_of_texts & np.uint16(needs | Kind.WHOLE) != 0
+        if needed.all():
+            texts = step(texts)
+        elif needed.any():
+            mask = pa.array(needed)
+            texts = pc.replace_with_mask(texts, mask, step(texts.filter(mask)))
+    joined, alone = texts.slice(0, len(starts)), texts.slice(len(starts))
+    joined = pc.replace_substring(joined, _SEPARATOR, "", max_replacements=1)
+    in_one = strings(offsets_of(joined)[[0, -1]] - offsets_of(joined)[0], data_of(joined))
+    return pc.split_pattern(in_one, f" {_SEPARATOR}").flatten().slice(0, len(pieces)), alone
