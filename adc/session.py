@@ -14,6 +14,8 @@ REQUIRED = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
+    # What is merged is read from staged files, the same each time: Delta need not make a copy of its own.
+    "spark.databricks.delta.merge.materializeSource": "none",
     # A wave is committed while the next one is fetched.
     "spark.scheduler.mode": "FAIR",
     **{f"spark.executorEnv.{name}": value for name, value in TENSORFLOW_ENVIRONMENT.items()},
