@@ -120,7 +120,8 @@ class Lake:
     def read(self, table: Table) -> DataFrame:
         """The table as it is now; with no rows if it has not been made."""
         if not self.exists(table):
-            return self.spark.createDataFrame([], table.ddl)
+            # The condition keeps Spark from starting Python workers to read nothing, or sorting for it.
+            return self.spark.createDataFrame([], table.ddl).where("false")
         return self.handle(table).toDF()
 
     def changes(self, table: Table) -> DataFrame:

@@ -52,9 +52,19 @@ class Rows:
 
     def __getitem__(self, which: Any) -> np.ndarray:
         """Some rows, by an array or a slice, as float32."""
-        values, scales = self.values[which], self.scales[which].astype(np.float32)
-        parts = values.reshape(*scales.shape, values.shape[1] // scales.shape[1])
-        result: np.ndarray = (parts * scales[:, :, None]).reshape(values.shape)
+        return self._read(self.values[which], self.scales[which].astype(np.float32))
+
+    def weighted(self, which: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Some rows, each times its weight, (n,), as float32."""
+        # Numbers that are known to be in range are not checked: half the time.
+        scales = self.scales.take(which, axis=0, mode="clip") * weights[:, None]
+        return self._read(self.values.take(which, axis=0, mode="clip"), scales)
+
+    @staticmethod
+    def _read(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        result = values.astype(np.float32)
+        parts = result.reshape(*scales.shape, result.shape[1] // scales.shape[1])
+        parts *= scales[:, :, None]
         return result
 
     def scaled(self, scale: np.ndarray) -> Self:
@@ -145,7 +155,7 @@ class Evidence:
 
     def pairs_of(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
         """The known pairs: their rows of `pair_rows`, and the places of the tokens that close them."""
-        return found(self.pairs, pair_keys(tokens.flat, tokens.lengths))
+        return self._pair_index.found(pair_keys(tokens.flat, tokens.lengths))
 
     def of_spelling(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Of words' n-grams alone, tf sublinear: Σ tf·idf·row, float32 (N, 2C), and ‖tf·idf‖, (N,)."""
@@ -160,8 +170,12 @@ class Evidence:
             tfidf = ((1 + np.log(counts)) * self.gram_idf[rows]).astype(np.float32)
             first = np.flatnonzero(np.diff(owners, prepend=-1))
             norms[start + owners[first]] = np.sqrt(np.add.reduceat(tfidf**2, first))
-            sums[start + owners[first]] = np.add.reduceat(tfidf[:, None] * self.gram_rows[rows], first)
+            sums[start + owners[first]] = sums_from(self.gram_rows.weighted(rows, tfidf), first)
         return sums, norms
+
+    @cached_property
+    def _pair_index(self) -> "Index":
+        return Index(self.pairs)
 
     @cached_property
     def _gram_index(self) -> "Index":
@@ -204,9 +218,28 @@ def _summed_once(owners: np.ndarray, which: np.ndarray, rows: np.ndarray, count:
     """The sums over the different rows that each of `count` owners has, however often: (count, n)."""
     result = np.zeros((count, rows.shape[1]), np.float32)
     if len(which):
-        owners, which = np.divmod(np.unique(owners * len(rows) + which), len(rows))
+        # Sorting takes half the time of np.unique.
+        keys = np.sort(owners * len(rows) + which)
+        owners, which = np.divmod(keys[np.flatnonzero(np.diff(keys, prepend=-1))], len(rows))
         first = np.flatnonzero(np.diff(owners, prepend=-1))
-        result[owners[first]] = np.add.reduceat(rows[which], first)
+        result[owners[first]] = sums_from(rows.take(which, axis=0, mode="clip"), first)
+    return result
+
+
+def sums_from(rows: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """What `np.add.reduceat(rows, first)` gives, several times as fast: (G, n) of G groups of rows (N, n).
+
+    first: where groups begin, rising. The second rows of all groups are added at once, then the third, …
+    """
+    sizes = np.diff(first, append=len(rows))
+    longest = np.argsort(-sizes, kind="stable")
+    first, sizes = first[longest], sizes[longest]
+    sums = rows[first]
+    for place in range(1, sizes.max(initial=0)):
+        there = len(sizes) - int(np.searchsorted(sizes[::-1], place, side="right"))
+        sums[:there] += rows.take(first[:there] + place, axis=0, mode="clip")
+    result: np.ndarray = np.empty_like(sums)
+    result[longest] = sums
     return result
 
 
@@ -238,40 +271,38 @@ def pair_keys(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return keys
 
 
-def found(table: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where keys stand in a sorted table: its rows, and the places in `keys`, of those that are in it."""
-    if not len(table):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    rows = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    places = np.flatnonzero(table[rows] == keys)
-    return rows[places], places
-
-
 class Index:
-    """Finds keys in a sorted table of hashes, uint64 (G,), as `found` does, by their leading bits.
-
-    Five times as fast as halving a table of millions, which reads memory all over it.
-    """
+    """Finds keys in a table of different ones, (G,) of 64 bits, ten times as fast as halving would."""
 
     def __init__(self, table: np.ndarray) -> None:
-        self._table = table
-        bits = max(1, len(table).bit_length())
+        # Keys of n-grams that end alike, or of pairs, begin alike: multiplied, their leading bits differ.
+        mixed = _mixed(table)
+        order = np.argsort(mixed)
+        self._keys, self._rows = mixed[order], order.astype(np.int32)
+        bits = len(table).bit_length() + 1
         self._shift = np.uint64(64 - bits)
-        # Where the hashes begin that start with these bits, a hash or two each.
-        starts = np.searchsorted(table, np.arange(1 << bits, dtype=np.uint64) << self._shift)
-        self._starts = starts.astype(np.int32)
+        # Where the keys begin that start with these bits: half of a key each.
+        starts = np.searchsorted(self._keys, np.arange(1 << bits, dtype=np.uint64) << self._shift)
+        self._starts = np.minimum(starts, len(table) - 1).astype(np.int32)
 
     def found(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The table's rows that hold keys, and the places in `keys`, of those that are in it."""
-        table, last = self._table, len(self._table) - 1
+        """The table's rows that hold keys, and the places in `keys`, of those that it holds."""
+        table, last = self._keys, len(self._keys) - 1
         if last < 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        rows = np.minimum(self._starts[keys >> self._shift], last)
-        behind = np.arange(len(keys))
-        while len(behind := behind[(table[rows[behind]] < keys[behind]) & (rows[behind] < last)]):
+        keys = _mixed(keys)
+        rows = self._starts[keys >> self._shift]
+        behind = np.flatnonzero(table[rows] < keys)
+        while len(behind := behind[rows[behind] < last]):
             rows[behind] += 1
+            behind = behind[table[rows[behind]] < keys[behind]]
         places = np.flatnonzero(table[rows] == keys)
-        return rows[places], places
+        return self._rows[rows[places]].astype(np.int64), places
+
+
+def _mixed(keys: np.ndarray) -> np.ndarray:
+    mixed: np.ndarray = keys.view(np.uint64) * MULTIPLIER
+    return mixed
 
 
 def encoded(

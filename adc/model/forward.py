@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
+# Something forward and backward.
+Ways = tuple[np.ndarray, np.ndarray]
 
 
 class Forward:
@@ -17,6 +19,7 @@ class Forward:
     Everything below the recurrence is linear in a token's word and evidence, so it is computed once for each
     different word and pair (`inputs`, `of_pairs`) and added up. Of the F numbers of a row of inputs the first
     2C are the evidence itself, then comes what enters the gates, forward and backward, then the dense layer.
+    evidence: 2C, or 0 for a network that reads none.
     """
 
     def __init__(self, weights: Arrays, cell: str) -> None:
@@ -25,24 +28,31 @@ class Forward:
         width = 0 if self._words is None else self._words.shape[1]
         parts = []
         if cell != "none":
-            ways = [weights[f"{way}_kernel"] for way in ("forward", "backward")]
-            # GRU has a bias within the recurrence, too.
-            biases = [np.atleast_2d(weights[f"{way}_bias"]) for way in ("forward", "backward")]
-            self._recurrent = np.stack([weights[f"{way}_recurrent"] for way in ("forward", "backward")])
-            self._inner = np.stack([bias[-1:] for bias in biases]) if cell == "gru" else np.float32(0)
-            self._units = self._recurrent.shape[1]
-            self._gates = self._recurrent.shape[2]
+            kernels = [weights[f"{way}_kernel"] for way in ("forward", "backward")]
+            biases = np.stack([np.atleast_2d(weights[f"{way}_bias"]) for way in ("forward", "backward")])
+            recurrent = np.stack([weights[f"{way}_recurrent"] for way in ("forward", "backward")])
+            self._units, self._gates = recurrent.shape[1:]
+            if cell == "gru":
+                # Of the bias within the recurrence only what the reset gate scales must stay there.
+                candidate = slice(2 * self._units, None)
+                self._inner = biases[:, 1:, candidate] / 2
+                recurrent[:, :, candidate] /= 2
+                biases[:, 1, candidate] = 0
             # A sigmoid is a hyperbolic tangent of half its input, so what enters gates is halved beforehand.
             half = _halves(cell, self._units)
-            self._recurrent, self._inner = self._recurrent * half, self._inner * half
-            parts += [(kernel * half, bias[0] * half) for kernel, bias in zip(ways, biases, strict=True)]
+            # Each gate by a matrix of its own, so that its numbers lie side by side: (2, gates, U, U).
+            gates = (recurrent * half).reshape(2, self._units, -1, self._units)
+            self._recurrent = np.ascontiguousarray(gates.swapaxes(1, 2))
+            parts += [
+                (kernel * half, bias.sum(axis=0) * half) for kernel, bias in zip(kernels, biases, strict=True)
+            ]
         if "dense_kernel" in weights:
             parts.append((weights["dense_kernel"], weights["dense_bias"]))
         read = parts[0][0].shape[0] if parts else weights["logits_kernel"].shape[0]
-        self._evidence = read - width
+        self.evidence = read - width
         # Evidence passes through as it is.
-        through = np.concatenate([np.zeros((width, self._evidence)), np.eye(self._evidence)])
-        parts.insert(0, (through, np.zeros(self._evidence)))
+        through = np.concatenate([np.zeros((width, self.evidence)), np.eye(self.evidence)])
+        parts.insert(0, (through, np.zeros(self.evidence)))
         self._kernel = np.concatenate([kernel for kernel, _ in parts], axis=1).astype(np.float32)
         self._bias = np.concatenate([bias for _, bias in parts]).astype(np.float32)
         self._width = width
@@ -53,11 +63,13 @@ class Forward:
         return len(self._bias)
 
     def inputs(self, ids: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-        """What words bring, float32 (W, F), from their ids (W,) and evidence (W, 2C)."""
-        result = evidence @ self._kernel[self._width :] + self._bias
+        """What words bring, float32 (W, F), from their ids, (W,) or one for all, and evidence (W, 2C)."""
+        result = self.of_pairs(evidence)
+        own = self._bias
         if self._words is not None:
-            result += self._words[ids].astype(np.float32) @ self._kernel[: self._width]
-        return np.asarray(result, np.float32)
+            own = self._words[ids].astype(np.float32) @ self._kernel[: self._width] + own
+        result += own
+        return result
 
     def of_pairs(self, evidence: np.ndarray) -> np.ndarray:
         """What pairs add to the words that close them, float32 (P, F), from their evidence (P, 2C)."""
@@ -69,7 +81,7 @@ class Forward:
         The same as `adc.model.network.build_network`. What stands behind a text's end does not matter.
         """
         texts = _Texts(lengths, len(inputs))
-        ends = self._evidence
+        ends = self.evidence
         pooled = [texts.sum(inputs[:, :, :ends])]
         if self.cell != "none":
             states = self._states(inputs[:, :, ends : ends + 2 * self._gates], texts)  # (T, B, 2U)
@@ -88,59 +100,65 @@ class Forward:
     def _states(self, inputs: np.ndarray, texts: "_Texts") -> np.ndarray:
         """The hidden states after every token, float32 (T, B, 2U)."""
         longest, batch, _ = inputs.shape
-        units, gates = self._units, self._gates
+        units = self._units
         step_of = {"gru": self._gru, "lstm": self._lstm, "rnn": self._rnn}[self.cell]
-        # Both ways side by side: (2, B, …).
+        entering = inputs.reshape(longest, batch, 2, -1, units).transpose(0, 2, 3, 1, 4)
+        # Both ways side by side: (2, B, U) and (2, gates, B, U).
         hidden = np.zeros((2, batch, units), np.float32)
-        memory = np.zeros((2, batch, units), np.float32)
-        entering = np.empty((2, batch, gates), np.float32)
+        memory = np.zeros_like(hidden)
+        inner = np.empty(entering.shape[1:], np.float32)
         states = np.empty((longest, batch, 2 * units), np.float32)
         for step in range(longest):
             back = longest - 1 - step
-            entering[0], entering[1] = inputs[step, :, :gates], inputs[back, :, gates:]
-            hidden, memory = step_of(entering, hidden, memory)
+            np.matmul(hidden[:, None], self._recurrent, out=inner)
+            step_of(inner, (entering[step, 0], entering[back, 1]), hidden, memory)
             if back >= texts.sure:
                 # Backward, a text begins where it ends.
                 there = texts.tail[back - texts.sure]
                 hidden[1] *= there
                 memory[1] *= there
-            states[step, :, :units], states[back, :, units:] = hidden[0], hidden[1]
+            states[step, :, :units], states[back, :, units:] = hidden
         return states
 
-    def _gru(
-        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        units = self._units
-        inner = hidden @ self._recurrent
-        inner += self._inner
-        gates = _sigmoid_of_double(inner[:, :, : 2 * units] + entering[:, :, : 2 * units])
-        candidate = inner[:, :, 2 * units :]
-        candidate *= gates[:, :, units:]
-        candidate += entering[:, :, 2 * units :]
+    # One step: from `inner`, what the recurrence makes of `hidden`, and what enters each way, (gates, B, U);
+    # all but the latter is overwritten.
+
+    def _gru(self, inner: np.ndarray, entering: Ways, hidden: np.ndarray, memory: np.ndarray) -> None:
+        gates, update, reset, candidate = inner[:, :2], inner[:, 0], inner[:, 1], inner[:, 2]
+        for gates_one_way, enters in zip(gates, entering, strict=True):
+            gates_one_way += enters[:2]
+        np.tanh(gates, out=gates)
+        gates += 1  # now twice the sigmoid; the candidate's recurrence is halved
+        candidate += self._inner
+        candidate *= reset
+        for candidate_one_way, enters in zip(candidate, entering, strict=True):
+            candidate_one_way += enters[2]
         np.tanh(candidate, out=candidate)
         # update · hidden + (1 - update) · candidate
-        result = hidden - candidate
-        result *= gates[:, :, :units]
-        result += candidate
-        return result, memory
+        hidden -= candidate
+        hidden *= update
+        hidden *= 0.5
+        hidden += candidate
 
-    def _lstm(
-        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        inner = hidden @ self._recurrent
-        inner += entering
+    def _lstm(self, inner: np.ndarray, entering: Ways, hidden: np.ndarray, memory: np.ndarray) -> None:
+        for inner_one_way, enters in zip(inner, entering, strict=True):
+            inner_one_way += enters
         np.tanh(inner, out=inner)
-        entry, forget, candidate, output = np.split(inner, 4, axis=2)
+        entry, forget, candidate, output = inner.swapaxes(0, 1)
         for gate in (entry, forget, output):
-            gate *= 0.5
-            gate += 0.5
-        new = forget * memory + entry * candidate
-        return output * np.tanh(new), new
+            gate += 1  # twice the sigmoid
+        memory *= forget
+        entry *= candidate
+        memory += entry
+        memory *= 0.5
+        np.tanh(memory, out=hidden)
+        hidden *= output
+        hidden *= 0.5
 
-    def _rnn(
-        self, entering: np.ndarray, hidden: np.ndarray, memory: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return np.tanh(hidden @ self._recurrent + entering), memory
+    def _rnn(self, inner: np.ndarray, entering: Ways, hidden: np.ndarray, memory: np.ndarray) -> None:
+        for inner_one_way, enters in zip(inner, entering, strict=True):
+            inner_one_way += enters
+        np.tanh(inner[:, 0], out=hidden)
 
 
 class _Texts:
@@ -173,14 +191,6 @@ def _halves(cell: str, units: int) -> np.ndarray:
     """½ for the columns of sigmoid gates, 1 for those of candidates: Keras' order of the gates."""
     gates = {"gru": [0.5, 0.5, 1], "lstm": [0.5, 0.5, 1, 0.5], "rnn": [1]}[cell]
     return np.repeat(np.array(gates, np.float32), units)
-
-
-def _sigmoid_of_double(values: np.ndarray) -> np.ndarray:
-    """The sigmoid of twice the values, in place: by tanh, which overflows nowhere."""
-    np.tanh(values, out=values)
-    values *= 0.5
-    values += 0.5
-    return values
 
 
 def log_softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:

@@ -13,13 +13,13 @@ from adc.cleaning import clean_array
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
-from adc.model.encoder import UNKNOWN, Tokens
 from adc.model.forward import Forward, softmax
 from adc.model.stack import blended
+from adc.model.words import WordTable
 from adc.settings import ScoreSettings
 
-# Texts whose words are looked up together: words come again, and what is kept of each takes 2 kB.
-TEXTS_AT_ONCE = 8192
+# Tokens whose words are looked up together: words come again, and what each brings takes 2 kB.
+TOKENS_AT_ONCE = 1 << 16
 # One word can tell a dialect, a letter or two cannot.
 MIN_LETTERS = 3
 TOP = pa.list_(pa.struct([("dialect", pa.string()), ("probability", pa.float64())]))
@@ -73,28 +73,30 @@ class Predictor:
         """Calibrated, float (N, C). Equal texts are computed once, texts of like length together."""
         coded = pa.array(clean, pa.string()).dictionary_encode()
         distinct = coded.dictionary
-        order = np.argsort(pc.count_substring(distinct, " ").to_numpy(), kind="stable")
+        lengths = np.minimum(pc.count_substring(distinct, " ").to_numpy() + 1, self.bundle.encoder.max_tokens)
+        order = np.argsort(lengths, kind="stable")
+        full = np.arange(TOKENS_AT_ONCE, lengths.sum(), TOKENS_AT_ONCE)
+        cuts = np.searchsorted(np.cumsum(lengths[order]), full, side="right")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
-        for start in range(0, len(order), TEXTS_AT_ONCE):
-            rows = order[start : start + TEXTS_AT_ONCE]
+        for rows in np.split(order, cuts):
             scores[rows] = self._logits(distinct.take(pa.array(rows)))
         result: np.ndarray = softmax(scores, self.bundle.temperature)[coded.indices.to_numpy()]
         return result
 
     def _logits(self, texts: pa.Array) -> np.ndarray:
         """Float32 (N, C) of texts that differ, the shortest first."""
-        tokens, evidence = self.bundle.encoder.tokens(texts), self.bundle.evidence
-        table, to_texts = self._of_words(tokens)  # (W, F), (W, n)
+        tokens, evidence, words = self.bundle.encoder.tokens(texts), self.bundle.evidence, self._words
+        rows = words.rows(tokens)
+        row_of = rows[tokens.which]
         read = evidence if self.bundle.network.evidence else None
         if read is not None:
-            rows, places = read.pairs_of(tokens)
-            pairs, pair_of = np.unique(rows, return_inverse=True)
-            added = self._forward.of_pairs(read.pair_rows[pairs])
+            known, places = read.pairs_of(tokens)
+            pairs, pair_of = np.unique(known, return_inverse=True)
+            of_pairs = self._forward.of_pairs(read.pair_rows[pairs])
         starts = np.cumsum(tokens.lengths) - tokens.lengths
         result = np.empty((len(texts), len(self.bundle.labels)), np.float32)
-        space = np.empty(
-            (min(len(texts), self.batch_size) * tokens.lengths.max(initial=0), table.shape[1]), np.float32
-        )
+        most = min(len(texts), self.batch_size) * tokens.lengths.max(initial=0)
+        space = np.empty((most, self._forward.width), np.float32)
         for start in range(0, len(texts), self.batch_size):
             batch = slice(start, start + self.batch_size)
             lengths = tokens.lengths[batch]
@@ -103,52 +105,24 @@ class Predictor:
             flat = np.where(steps < lengths, starts[batch] + steps, starts[batch])  # (T, B)
             # Into memory that is there already: fresh pages cost as much as the copy.
             room = space[: flat.size]
-            np.take(table, tokens.which[flat.ravel()], axis=0, out=room, mode="clip")
+            np.take(words.network, row_of[flat.ravel()], axis=0, out=room, mode="clip")
             inputs = room.reshape(*flat.shape, -1)  # (T, B, F)
             if read is not None:
                 first, last = np.searchsorted(places, [starts[batch][0], starts[batch][-1] + lengths[-1]])
                 closing = places[first:last]
                 text = np.searchsorted(starts[batch], closing, side="right") - 1
-                inputs[closing - starts[batch][text], text] += added[pair_of[first:last]]
+                inputs[closing - starts[batch][text], text] += of_pairs[pair_of[first:last]]
             result[batch] = self._forward.logits(inputs, lengths)
         if self.bundle.stack is not None and evidence is not None:
-            linear = self.bundle.stack.log_probabilities(
-                self.bundle.encoder.read(texts), evidence.of_texts(tokens, to_texts)
-            )
+            to_texts = words.stack.take(rows, axis=0, mode="clip")
+            spelt = self.bundle.encoder.read(texts) if self.bundle.stack.bayes else ()
+            linear = self.bundle.stack.log_probabilities(spelt, evidence.of_texts(tokens, to_texts))
             result = blended(result, linear, self.bundle.blend)
         return result
 
-    def _of_words(self, tokens: Tokens) -> list[np.ndarray]:
-        """What each different word brings, float32: to the network, (W, F), and to the stack, (W, n).
-
-        That of known words is computed once and kept.
-        """
-        there, *kept = self._kept
-        fresh = np.flatnonzero(~there[tokens.ids])
-        known = tokens.ids[fresh] != UNKNOWN
-        results = [table[tokens.ids] for table in kept]
-        for result, table, computed in zip(results, kept, self._computed(tokens.only(fresh)), strict=True):
-            result[fresh] = computed
-            table[tokens.ids[fresh][known]] = computed[known]
-        there[tokens.ids[fresh][known]] = True
-        return results
-
-    def _computed(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
-        evidence, nothing = self.bundle.evidence, np.zeros((len(tokens.ids), 0), np.float32)
-        if evidence is None:
-            return self._forward.inputs(tokens.ids, nothing), nothing
-        of_words = evidence.of_words(tokens)
-        read = of_words.to_tokens if self.bundle.network.evidence else nothing
-        return self._forward.inputs(tokens.ids, read), of_words.to_texts if self.bundle.stack else nothing
-
     @cached_property
-    def _kept(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whether what known words bring was computed yet, (V,), and it: (V, F) and (V, n)."""
-        size = self.bundle.encoder.size
-        none = self._computed(self.bundle.encoder.tokens([]))
-        # Memory that nothing was written to is not taken.
-        network, stack = (np.empty((size, computed.shape[1]), np.float32) for computed in none)
-        return np.zeros(size, dtype=bool), network, stack
+    def _words(self) -> WordTable:
+        return WordTable(self.bundle, self._forward, TOKENS_AT_ONCE + self.bundle.encoder.max_tokens)
 
     # What was computed on the way does not travel.
     def __getstate__(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from adc.model.evidence import SCALES, Index, Rows, gram_keys
+from adc.model.evidence import SCALES, Index, Rows, gram_keys, sums_from
 from adc.model.forward import log_softmax
 
 # Character n-grams of a whole text, across its words, and the part of a text that they are taken from.
@@ -49,7 +49,7 @@ class Bayes:
                 continue
             places = places[order := np.argsort(owners[places], kind="stable")]
             first = np.flatnonzero(np.diff(owners[places], prepend=-1))
-            result[start + owners[places][first]] += np.add.reduceat(self.rows[rows[order]], first)
+            result[start + owners[places][first]] += sums_from(self.rows[rows[order]], first)
         return result
 
 
@@ -89,7 +89,10 @@ class Stack:
     bayes: Bayes | None = None
 
     def log_probabilities(self, texts: Sequence[str], of_texts: np.ndarray) -> np.ndarray:
-        """Float32 (N, C) of clean texts, as far as they are read, and of `Evidence.of_texts`, (N, 2C)."""
+        """Float32 (N, C) of clean texts, as far as they are read, and of `Evidence.of_texts`, (N, 2C).
+
+        Only `bayes` looks at the texts themselves.
+        """
         members = np.split(of_texts, 2, axis=1)
         if self.bayes is not None:
             members.append(self.bayes.scores(texts))

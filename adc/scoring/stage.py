@@ -22,10 +22,11 @@ from adc.waves import Waves
 
 # An archive is scored in waves of about so many bytes of Parquet a task slot: two minutes, a million tweets.
 WAVE_BYTES = 128 << 20
-# How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a second to
+# How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a while to
 # score, and into enough of them.
+PART_BYTES = 4 << 20
 SHUFFLE = {
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "4m",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PART_BYTES),
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "1000",
 }
@@ -50,14 +51,18 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         if job.dry_run:
             job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
             return
-        rows = rows if replace else unscored(job, bundle, rows)
-        if lake.files.size(path) > wave_bytes(job):
+        size = lake.files.size(path)
+        if size <= wave_bytes(job):
+            # One shuffle, for what was scored before, for equal ids and for the parts to score.
+            rows = rows.repartition(1 + size // PART_BYTES, "id")
+            waves.run([distinct(job, rows if replace else unscored(job, bundle, rows))])
+        else:
             # Each of several waves is merged into a range of ids and leaves the rest of the table alone.
-            rows = rows.repartitionByRange("id")
-        archive = staged_archive(job, rows)
-        (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
-        waves.total = whole[0]
-        waves.run(parts(job, archive))
+            rows = rows if replace else unscored(job, bundle, rows)
+            archive = staged_archive(job, rows.repartitionByRange("id"))
+            (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
+            waves.total = whole[0]
+            waves.run(parts(job, archive))
     else:
         if not lake.exists(CLEAN_TWEETS):
             raise UsageError(

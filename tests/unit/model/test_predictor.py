@@ -110,6 +110,15 @@ def test_a_texts_probabilities_depend_on_the_text_alone(tiny_bundle, places, bat
     np.testing.assert_allclose(together, alone[places], atol=1e-6)
 
 
+@pytest.mark.parametrize("tokens_at_once", [1, 7, 30])
+def test_texts_are_the_same_however_few_tokens_are_looked_up_together(
+    tiny_bundle, monkeypatch, tokens_at_once
+):
+    whole = Predictor(tiny_bundle).probabilities(TEXTS)
+    monkeypatch.setattr("adc.model.predictor.TOKENS_AT_ONCE", tokens_at_once)
+    np.testing.assert_allclose(Predictor(tiny_bundle).probabilities(TEXTS), whole, atol=1e-6)
+
+
 def test_only_the_first_tokens_are_read(predictor):
     long = " ".join(["عايز"] * 12)
     read, cut = predictor.probabilities([long, f"{long} واش دابا"])

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, Index, Rows, encoded, found, gram_keys, padded_evidence, pair_keys
+from adc.model.evidence import (
+    MULTIPLIER,
+    Evidence,
+    Index,
+    Rows,
+    encoded,
+    gram_keys,
+    padded_evidence,
+    pair_keys,
+    sums_from,
+)
 
 ENCODER = Encoder(("ab", "cd"), max_tokens=4)
 AB, CD, UNKNOWN = 2, 3, 1
@@ -99,7 +109,11 @@ def test_rows_are_kept_to_a_hundredth_of_their_half_and_zeros_exactly():
     error = np.abs(kept - rows).reshape(50, 2, 3).max(axis=2)
     assert (error <= 0.01 * np.abs(rows).reshape(50, 2, 3).max(axis=2)).all()
     assert not kept[7].any()
-    np.testing.assert_array_equal(Rows.of(rows)[np.array([3, 3])], kept[[3, 3]])
+    some, weights = np.array([3, 3, 9]), np.array([1, 2, 0.5], np.float32)
+    np.testing.assert_array_equal(Rows.of(rows)[some], kept[some])
+    np.testing.assert_allclose(
+        Rows.of(rows).weighted(some, weights), kept[some] * weights[:, None], rtol=1e-6
+    )
 
 
 def test_tables_come_back_from_their_plain_arrays(tables):
@@ -134,21 +148,30 @@ def test_pairs_begin_anew_with_each_text_and_skip_unknown_words():
     assert keys.tolist() == [-1, AB << 32 | CD, -1, -1, AB << 32 | AB, -1]
 
 
-def test_found_gives_rows_and_places():
-    rows, places = found(np.array([2, 5, 9]), np.array([9, 1, 5, 99]))
-    assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])
-
-
 @pytest.mark.parametrize("size", [0, 1, 2, 5000])
-def test_an_index_finds_what_halving_finds(size):
+def test_an_index_gives_rows_and_places_of_the_keys_that_it_holds(size):
     draw = np.random.default_rng(size)
-    table = np.unique(draw.integers(0, 2**64, size, np.uint64))
-    # Hashes that begin alike, as by bad luck; the ends; and others.
-    table = np.unique(np.concatenate([table, np.arange(7 * (size > 2), dtype=np.uint64) + np.uint64(2**40)]))
+    table = draw.integers(0, 2**64, size, np.uint64)
+    # Keys that begin alike, and some that do so once they are mixed; the ends; and others.
+    alike = np.arange(7 * (size > 2), dtype=np.uint64)
+    inverse = np.uint64(pow(int(MULTIPLIER), -1, 2**64))
+    table = np.unique(np.concatenate([table, alike + np.uint64(2**40), alike * inverse]))
     ends = np.array([0, 2**40 + 6, 2**40 + 7, 2**64 - 1], np.uint64)
     keys = np.concatenate([draw.permutation(table), draw.integers(0, 2**64, 500, np.uint64), ends])
-    for ours, expected in zip(Index(table).found(keys), found(table, keys), strict=True):
-        np.testing.assert_array_equal(ours, expected)
+    row_of = {key: row for row, key in enumerate(table.tolist())}
+    expected = [(row_of[key], place) for place, key in enumerate(keys.tolist()) if key in row_of]
+    rows, places = Index(table).found(keys)
+    assert list(zip(rows.tolist(), places.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("groups", [0, 1, 40])
+def test_sums_of_groups_of_rows(groups):
+    draw = np.random.default_rng(groups)
+    sizes = draw.integers(1, 9, groups)
+    rows = draw.normal(size=(sizes.sum(), 3)).astype(np.float32)
+    sums = sums_from(rows, np.cumsum(sizes) - sizes)
+    parts = np.split(rows, np.cumsum(sizes))[:groups]
+    np.testing.assert_allclose(sums, np.reshape([part.sum(axis=0) for part in parts], (groups, 3)), atol=1e-5)
 
 
 def test_evidence_is_padded_at_the_end():
