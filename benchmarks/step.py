@@ -1,7 +1,7 @@
 """What a training step costs, without Spark and without what else a job does, on one rank or several.
 
     python benchmarks/step.py FOLDER [--batch-size 128] [--passes 8]
-    HOROVOD_CYCLE_TIME=5 horovodrun -np 2 --gloo python benchmarks/step.py FOLDER
+    horovodrun -np 2 --gloo python benchmarks/step.py FOLDER
 
 8,000 tweets of FOLDER (ids.csv and texts.parquet), their evidence and labels drawn at random, as costs do
 not depend on them; one thread a rank. Each batch counts by its fastest pass, so that other work on the

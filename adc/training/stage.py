@@ -184,8 +184,7 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
                 start_timeout=job.settings.train.start_timeout,
                 # The executors' Python: the driver's may lie where no other host has one.
                 executable=job.lake.spark.sparkContext.pythonExec,
-                # Ranks wait for each other this often (ms); the default of 1 costs a core on a small machine.
-                env={"HOROVOD_CYCLE_TIME": "5", **TENSORFLOW_ENVIRONMENT, **object_store_environment()},
+                env={**TENSORFLOW_ENVIRONMENT, **object_store_environment()},
                 stdout=forwarded,
                 stderr=forwarded,
                 verbose=0,
