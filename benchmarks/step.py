@@ -21,7 +21,7 @@ from adc.layers import load_settings
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.session import TENSORFLOW_ENVIRONMENT
-from adc.training.batches import LENGTH_STEP, Examples, epoch_batches, most_words
+from adc.training.batches import Examples, epoch_batches
 from adc.training.plan import Plan
 from adc.training.rank import Rank
 
@@ -67,13 +67,13 @@ def main() -> None:
     rank = Rank(plan, hvd, tf)
     batches = epoch_batches(examples.lengths, plan.batch_size, seed=0, epoch=1)
     rank.steps_in_all = len(batches) * arguments.passes
-    room = most_words(examples, batches)
+    room = examples.most_words(batches)
     seconds = np.full(len(batches), np.inf)
     cpu = time.process_time()
     for _ in range(arguments.passes):
         for number, rows in enumerate(batches):
             started = time.perf_counter()
-            own = examples.batch(rows[hvd.rank() :: hvd.size()], LENGTH_STEP if plan.xla else 1)
+            own = examples.batch(rows[hvd.rank() :: hvd.size()], plan.xla)
             rank._step(own, float(examples.weights[rows].sum()), examples.words(rows), room)
             seconds[number] = min(seconds[number], time.perf_counter() - started)
     cpu = (time.process_time() - cpu) / len(batches) / arguments.passes

@@ -58,11 +58,13 @@ class Examples:
         result: np.ndarray = np.diff(self.offsets)
         return result
 
-    def batch(self, rows: np.ndarray, length_step: int = 1) -> Batch:
-        """The rows as a batch, as long as the longest; no rows make one unknown word with weight 0.
+    def batch(self, rows: np.ndarray, compiled: bool = False) -> Batch:
+        """The rows as a batch, as long as the longest, or for a step that is compiled a little longer.
 
-        A rank without a share of the last batch still takes part in its step.
+        No rows make one unknown word with weight 0: a rank without a share of the last batch still takes
+        part in its step.
         """
+        length_step = LENGTH_STEP if compiled else 1
         if not len(rows):
             evidence, targets = self.evidence.shape[1], self.targets.shape[1]
             return Batch(
@@ -90,16 +92,15 @@ class Examples:
         flat = self.tokens[self._places(rows)[0]]
         return np.unique(np.append(flat, [np.int32(PADDING), np.int32(UNKNOWN)]))
 
+    def most_words(self, batches: Iterable[np.ndarray]) -> int:
+        """The number of different tokens in that of some batches, by their rows, which has most."""
+        return max((len(self.words(rows)) for rows in batches), default=0)
+
     def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the tokens of rows are, one row after the other, and how many are of each."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]
         skipped = self.offsets[rows] - (np.cumsum(lengths) - lengths)
         return np.repeat(skipped, lengths) + np.arange(lengths.sum()), lengths
-
-
-def most_words(examples: Examples, batches: Iterable[np.ndarray]) -> int:
-    """The number of different words in that of some batches, by their rows, which has most."""
-    return max((len(examples.words(rows)) for rows in batches), default=0)
 
 
 def read_examples(uri: str, split: str, folder: Path) -> Examples:

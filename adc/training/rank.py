@@ -16,15 +16,7 @@ import numpy as np
 from adc.evaluation.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.training.average import Average
-from adc.training.batches import (
-    LENGTH_STEP,
-    Batch,
-    Examples,
-    epoch_batches,
-    in_order,
-    most_words,
-    read_examples,
-)
+from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.output import tell_driver
@@ -144,10 +136,10 @@ class Rank:
         plan, total, weight, seen = self.plan, 0.0, 0.0, 0
         started = told = time.monotonic()
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
-        room = most_words(train, batches)
+        room = train.most_words(batches)
         for number, rows in enumerate(batches, start=1):
             whole = float(train.weights[rows].sum())
-            batch = train.batch(rows[self.hvd.rank() :: self.hvd.size()], LENGTH_STEP if plan.xla else 1)
+            batch = train.batch(rows[self.hvd.rank() :: self.hvd.size()], plan.xla)
             loss = self._step(batch, whole, train.words(rows), room)
             total, weight, seen = total + loss, weight + whole, seen + len(rows)
             if not np.isfinite(loss):

@@ -85,22 +85,22 @@ def test_a_batch_is_as_long_as_its_longest_text():
 
 
 def test_a_batch_whose_shape_is_compiled_is_padded_to_a_step_of_lengths():
-    batch = EXAMPLES.batch(np.array([2, 0]), LENGTH_STEP)
+    batch = EXAMPLES.batch(np.array([2, 0]), True)
     assert batch.tokens.tolist() == [[5, 6, 7, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]]
     assert batch.evidence.shape == (2, LENGTH_STEP, 2)
-    assert EXAMPLES.batch(np.array([3]), LENGTH_STEP).tokens.shape == (1, 2 * LENGTH_STEP)
+    assert EXAMPLES.batch(np.array([3]), True).tokens.shape == (1, 2 * LENGTH_STEP)
 
 
 @pytest.mark.parametrize("rows", [[], [0], [3, 1], [0, 1, 2, 3]])
 def test_words_hold_all_that_any_part_of_a_batch_gives(rows):
     words = EXAMPLES.words(np.array(rows, int))
     assert (words.dtype, words.tolist()) == (np.int32, sorted(set(words.tolist())))
-    parts = [EXAMPLES.batch(np.array(rows, int)[rank::3], LENGTH_STEP).tokens for rank in range(3)]
+    parts = [EXAMPLES.batch(np.array(rows, int)[rank::3], True).tokens for rank in range(3)]
     assert set(words.tolist()) == {0, 1} | {token for part in parts for token in part.ravel().tolist()}
 
 
 def test_a_rank_without_rows_takes_part_with_an_example_of_no_weight():
-    none, one = (EXAMPLES.batch(np.array(rows, int), LENGTH_STEP) for rows in ([], [0]))
+    none, one = (EXAMPLES.batch(np.array(rows, int), True) for rows in ([], [0]))
     assert (none.tokens != 0).any(axis=1).all()
     assert none.weights.tolist() == [0.0]
     assert [(array.shape, array.dtype) for array in none] == [(array.shape, array.dtype) for array in one]
