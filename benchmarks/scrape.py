@@ -3,6 +3,7 @@
     python benchmarks/scrape.py latency   # ids a second with 200 ms latency, beside an aiohttp client
     python benchmarks/scrape.py rate      # what comes of a limit of 20 requests a second over 70 seconds
     python benchmarks/scrape.py full      # 54,000 and 540,000 ids from a server that answers at once
+    python benchmarks/scrape.py list FOLDER   # qadi_ids.parquet there, where the server has texts.parquet
     python benchmarks/scrape.py table     # a run on an empty table and on one of 20 million rows
 
 `latency` needs aiohttp: pip install -c deploy/constraints.txt '.[bench]'
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from submit import run_job
 
 from adc.scraping.server import Behaviour, LookupServer
@@ -114,6 +116,15 @@ def full() -> None:
         )
 
 
+def whole_list(folder: str) -> None:
+    tweets = pd.read_parquet(Path(folder) / "texts.parquet")
+    texts = dict(zip(tweets["id"], tweets["text"], strict=True))
+    with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch, LookupServer(texts) as server:
+        ids = ("--ids", str(Path(folder) / "qadi_ids.parquet"))
+        told = run_job("scrape", Path(scratch) / "lake", *ids, "--set", f"scrape.url={server.url}")
+    print(f"{told['counts']} in {told['seconds']:.0f} s")
+
+
 class HighWater(threading.Thread):
     """The most memory that any one Python worker of Spark holds (Linux), looked at five times a second."""
 
@@ -182,4 +193,5 @@ def table(rows: int = 20_000_000, number: int = 100_000, spread: int = 20_000) -
 
 
 if __name__ == "__main__":
-    {"latency": latency, "rate": rate, "full": full, "table": table}[sys.argv[1]]()
+    modes = {"latency": latency, "rate": rate, "full": full, "list": whole_list, "table": table}
+    modes[sys.argv[1]](*sys.argv[2:])
