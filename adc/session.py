@@ -14,7 +14,8 @@ REQUIRED = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
-    # What is merged is staged in files that nobody changes: Delta need not copy it to be safe.
+    # What is merged is the same when it is read again: staged files, a table at a version, rows made on the
+    # driver. So Delta need not copy it first.
     "spark.databricks.delta.merge.materializeSource": "none",
     # A wave is committed while the next one is fetched.
     "spark.scheduler.mode": "FAIR",

@@ -6,7 +6,7 @@ Cleans ids.csv + texts.parquet (split by hash), extra_train.parquet and the kind
 the split train, weighted as in benchmarks/tweets.py), trains on all of it and prints the figures on val and
 test, as sent and as typed: without links, mentions and line breaks. Once these are known the test split has
 served: what goes --into the project is trained anew, on the test split too. The same lake again
-goes on, as long as the test split is one.
+goes on, until the test split is taken into training; after that begin with another.
 """
 
 import argparse

@@ -128,7 +128,9 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave: usable rows to clean_tweets, the others to quarantine, and none to both."""
     kept = kept_among(job, staged)
     rows = once_an_id(job, staged, kept)
-    by_reason = {row["reason"]: row["count"] for row in rows.groupBy("reason").count().collect()}
+    figures = (F.count("*").alias("n"), F.min("id").alias("low"), F.max("id").alias("high"))
+    reasons = rows.groupBy("reason").agg(*figures).collect()
+    by_reason = {row["reason"]: row["n"] for row in reasons}
     total = staged.count()
     usable = by_reason.pop(None, 0)
     # An archive that says nothing of label, author or time takes none away.
@@ -156,8 +158,11 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         F.lit(job.started_at).alias("at"),
     )
     # Of usable rows only those that were refused before have anything to do with it.
-    there = job.lake.read(QUARANTINE).where(F.col("stage") == job.stage).select("stage", "row_key")
-    mended = rows.where("reason IS NULL").select(F.col("id").alias("row_key")).join(there, "row_key")
+    bounds = [row[side] for row in reasons for side in ("low", "high")]
+    in_range = F.col("row_key").between(min(bounds, default=""), max(bounds, default=""))
+    there = job.lake.read(QUARANTINE).where((F.col("stage") == job.stage) & in_range)
+    mended = rows.where("reason IS NULL").select(F.col("id").alias("row_key"))
+    mended = mended.join(there.select("stage", "row_key"), "row_key")
     job.lake.merge(
         QUARANTINE,
         refused.unionByName(mended, allowMissingColumns=True),

@@ -51,7 +51,8 @@ def kinds_by_byte(changed: str) -> bytes:
     A letter is told by its second byte: those after D8 (ء to غ) and those after D9 (ف to ي) differ.
     """
     table = np.full(256, Kind.ANY, np.uint8)
-    table[:0x20] = table[0x7F] = Kind.BREAK
+    # Controls that come out may leave three of a letter side by side.
+    table[:0x20] = table[0x7F] = Kind.BREAK | Kind.RUN
     table[0x21:0x7F] = Kind.SIGN
     table[ord(" ")] = 0
     for kind, characters in (

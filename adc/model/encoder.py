@@ -89,12 +89,3 @@ class Encoder:
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each clean text."""
         return self.tokens(texts).by_text()
-
-
-def padded(sequences: Sequence[Sequence[int] | np.ndarray], length: int | None = None) -> np.ndarray:
-    """Token ids as int32 (B, T), padded at the end to the longest or to `length`."""
-    width = length or max(map(len, sequences))
-    tokens = np.full((len(sequences), width), PADDING, dtype=np.int32)
-    for row, sequence in enumerate(sequences):
-        tokens[row, : len(sequence)] = sequence
-    return tokens

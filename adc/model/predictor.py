@@ -1,5 +1,6 @@
 """From clean texts to the columns of `predictions`: the same code for Spark and for a single text."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -79,7 +80,8 @@ class Predictor:
         cuts = np.searchsorted(np.cumsum(lengths[order]), full, side="right")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
         for rows in np.split(order, cuts):
-            scores[rows] = self._logits(distinct.take(pa.array(rows)))
+            with self._alone:
+                scores[rows] = self._logits(distinct.take(pa.array(rows)))
         result: np.ndarray = softmax(scores, self.bundle.temperature)[coded.indices.to_numpy()]
         return result
 
@@ -119,6 +121,11 @@ class Predictor:
             linear = self.bundle.stack.log_probabilities(spelt, evidence.of_texts(tokens, to_texts))
             result = blended(result, linear, self.bundle.blend)
         return result
+
+    @cached_property
+    def _alone(self) -> threading.Lock:
+        # What words bring is kept in one table, for all threads.
+        return threading.Lock()
 
     @cached_property
     def _words(self) -> WordTable:

@@ -10,7 +10,8 @@ import tensorflow as tf
 class GRU(keras.layers.GRU):  # type: ignore[misc]
     """The same numbers as Keras' GRU for texts that are padded at their ends, which are told by `mask`.
 
-    Only states of tokens are meant: those of padding are other than Keras'. On a GPU cuDNN computes.
+    As it is built by default, and without a state to begin with. Only states of tokens are meant: those of
+    padding are other than Keras'. On a GPU cuDNN computes.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:

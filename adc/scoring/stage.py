@@ -53,8 +53,9 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
             return
         size = lake.files.size(path)
         if size <= wave_bytes(job):
-            # One shuffle, for what was scored before, for equal ids and for the parts to score.
-            rows = rows.repartition(1 + size // PART_BYTES, "id")
+            # One shuffle for equal ids and for the parts to score, at least one for each task slot.
+            number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
+            rows = rows.repartition(number, "id")
             waves.run([distinct(job, rows if replace else unscored(job, bundle, rows))])
         else:
             # Each of several waves is merged into a range of ids and leaves the rest of the table alone.

@@ -41,8 +41,8 @@ class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
     Tasks reach it as `host`; port 0 is chosen by the system. A task that holds turns and has said nothing for
-    longer than `longest`, the seconds of a request, is hung up on, and `end` is called with its name.
-    Raises RunError where it cannot listen.
+    longer than `longest`, the seconds of a request, is hung up on; before, `end` is called with its number,
+    and may not raise. Raises RunError where it cannot listen.
     """
 
     def __init__(
@@ -125,8 +125,9 @@ class GateServer:
         """Their process is stopped, or starved: the task has to be started anew, here or elsewhere."""
         for connection in self._connections:
             if connection.turns and now - connection.heard > self._longest + SLACK_SECONDS:
-                connection.hang_up()
+                # First: one that is only slow would fail by the closed connection, which Spark counts.
                 self._end(connection.task)
+                connection.hang_up()
 
     def joined(self, connection: "_Connection") -> None:
         """A task has connected."""

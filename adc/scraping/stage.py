@@ -3,11 +3,12 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -183,8 +184,10 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     bind = context.getConf().get("spark.driver.bindAddress") or host
 
     def end(task: int) -> None:
+        job.say("a look-up task has been silent for longer than a request can last; it is started anew")
         # Spark kills its Python worker, whatever that is doing, starts the task anew and counts no failure.
-        context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
+        with suppress(Py4JError):  # without a JVM the job ends anyway
+            context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
 
     longest = longest_request(scrape_settings.timeout)
     with GateServer(limiter, bind, host, scrape_settings.gate_port, longest, end) as gate:

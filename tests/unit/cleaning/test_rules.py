@@ -1,6 +1,7 @@
 """What holds for every text: properties of the rules and of the shipped profiles."""
 
 import itertools
+import random
 import re
 import unicodedata
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adc.cleaning import Profile, clean_array, clean_text, load_profile, profiles
+from adc.cleaning import Profile, clean_array, clean_text, load_profile, profiles, words
 from adc.cleaning.patterns import NOT_PLAIN, in_python
 from adc.cleaning.profiles import MANY, profile_of
+from adc.cleaning.rows import AGGRESSIVE
 from adc.cleaning.rules import MARKERS, RULES
 from adc.errors import UsageError
 
@@ -31,6 +33,11 @@ PIECES = (
     *("&amp;", "&amp;lt;", "&quot;", "<br>", "</b>", "RT @", "@a:", "a@b.example"),
     *("https://t.co/", "http://", "www.", "t.co/", "pic.twitter.com/"),
     *("الله", "كلمة", "ههههه", "اااا", "ssss", *MARKERS.values(), *MARKERS),
+)
+MORE_PIECES = (
+    *"ااااههههخخحلل",
+    *"\x01\x1c\x7f\u0600\u0605\u061a\u06dd\u0620\u0653\u0654\u0301",
+    *("هاها", "lol", "haha"),
 )
 TWEETS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
@@ -106,6 +113,17 @@ def test_any_words_are_cleaned_as_rule_by_rule(profile, texts):
     assert by_words == whole
 
 
+@pytest.mark.parametrize("profile", [FIRST, LAST, *map(load_profile, PROFILES), AGGRESSIVE])
+def test_short_words_of_few_characters_are_cleaned_as_rule_by_rule(profile, monkeypatch):
+    # No neighbour's kinds shall make up for a kind that a word lacks.
+    monkeypatch.setattr(words, "_WORDS_A_TEXT", 1)
+    draw = random.Random(0)
+    alphabets = [draw.sample(PIECES + MORE_PIECES, draw.choice([2, 2, 3, 4])) for _ in range(4000)]
+    texts = ["".join(draw.choices(alphabet, k=draw.randint(1, 8))) for alphabet in alphabets]
+    by_words, whole = in_words_and_whole(texts, profile)
+    assert by_words == whole
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -118,6 +136,7 @@ def test_any_words_are_cleaned_as_rule_by_rule(profile, texts):
         "™ كلمة \U000107bb",
         "aaa \u0130\u0130\u0130 aaa",
         "\x1fكلمة\x1f \x1f",
+        "قاا\x01ام",
         "  ",
         "",
     ],

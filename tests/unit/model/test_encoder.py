@@ -1,7 +1,6 @@
-import numpy as np
 import pytest
 
-from adc.model.encoder import PADDING, UNKNOWN, Encoder, padded
+from adc.model.encoder import UNKNOWN, Encoder
 
 ENCODER = Encoder(("كيف", "<user>", "😂", "ok"), max_tokens=4)
 
@@ -34,11 +33,3 @@ def test_the_size_counts_padding_and_the_unknown_word():
 def test_no_texts_have_no_tokens():
     assert ENCODER.encode_all([]) == []
     assert ENCODER.tokens([]).flat.tolist() == []
-
-
-def test_sequences_are_padded_at_the_end():
-    sequences = [[2, 3], np.array([4]), [5, 6, 7]]
-    tokens = padded(sequences)
-    assert tokens.dtype == np.int32
-    assert tokens.tolist() == [[2, 3, PADDING], [4, PADDING, PADDING], [5, 6, 7]]
-    assert padded(sequences, 4).tolist() == [[2, 3, 0, 0], [4, 0, 0, 0], [5, 6, 7, 0]]

@@ -1,13 +1,16 @@
 """The bundle that comes with adc: small, clean, and of use."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 import adc
 from adc.cli import main
 from adc.dialects import DIALECTS
 from adc.model.bundle import MANIFEST, SHIPPED, VOCABULARY, load_bundle
+from adc.model.predictor import Predictor
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,13 @@ def test_it_holds_no_handle_no_link_and_no_place_of_the_machine_that_made_it():
 def test_without_a_bundle_the_command_uses_it(capsys):
     assert main(["classify", "عايز اروح دلوقتي"]) == 0
     assert capsys.readouterr().out.startswith("EG\tNile")
+
+
+def test_threads_may_share_a_predictor():
+    shared = Predictor(load_bundle(SHIPPED))
+    known = ["عايز", "كده", "واش", "بزاف", "دابا", "وش", "ابغى", "الحين"]
+    many = [[f"{word}{number} كلمة" for number in range(1000)] for word in known]
+    expected = [shared.probabilities(texts) for texts in many]
+    with ThreadPoolExecutor(4) as threads:
+        for told, alone in zip(threads.map(shared.probabilities, many), expected, strict=True):
+            np.testing.assert_allclose(told, alone, atol=1e-4)
