@@ -3,7 +3,8 @@
     python benchmarks/pipeline.py FOLDER [LAKE]
 
 Prints a row a stage: rows, seconds by the job's own summary, rows a second, and the model's figures.
-Seconds begin once there is a Spark session and include Delta's commits; look-ups go to a local server that answers at once.
+Seconds begin once there is a Spark session and include Delta's commits; look-ups go to a local server that
+answers at once.
 """
 
 import sys
