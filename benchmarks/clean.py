@@ -2,24 +2,30 @@
 
     python benchmarks/clean.py texts TEXTS.parquet          # adc's profiles, tweets a second of one core
     OTHER/bin/python benchmarks/clean.py texts TEXTS.parquet --peer camel|pyarabic|arabert
+    … --spark                                               # the same within Spark, on one core
     python benchmarks/clean.py job TEXTS.parquet            # the clean job against reading and writing alone
 
 TEXTS has a column `text`. Other libraries run from an environment of their own (--peer imports nothing of
-adc): camel-tools wants emoji 2, arabert emoji 1.4.2.
+adc): camel-tools wants emoji 2, arabert emoji 1.4.2; --spark wants pyspark there, too.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 BATCH = 10_000
 ROWS = 5_000_000
+# How often the column comes in a pass within Spark.
+COPIES = 10
 
 
 def camel(arclean: bool) -> Callable[[list[str]], Any]:
@@ -68,12 +74,11 @@ def adc(profile: str) -> Callable[[list[str]], Any]:
     return lambda texts: clean_array(texts, rules)
 
 
-def texts(path: str, peer: str | None) -> None:
+def texts(path: str, peer: str | None, spark: bool) -> None:
     """Prints the best of three passes over the column, for each chain."""
     pa.set_cpu_count(1)
     column = pq.read_table(path, columns=["text"])["text"].cast(pa.string()).combine_chunks()
-    batches = [column.slice(start, BATCH) for start in range(0, len(column), BATCH)]
-    chains = {
+    chains: dict[str, Callable[[], Callable[[Any], Any]]] = {
         None: {"adc, profile model": lambda: adc("model"), "adc, profile light": lambda: adc("light")},
         "camel": {
             "CAMeL Tools, four steps with NFKC": lambda: camel(arclean=False),
@@ -82,6 +87,10 @@ def texts(path: str, peer: str | None) -> None:
         "pyarabic": {"PyArabic": pyarabic},
         "arabert": {"ArabertPreprocessor": arabert},
     }[peer]
+    if spark:
+        within_spark(column, chains, arrow=peer is None)
+        return
+    batches = [column.slice(start, BATCH) for start in range(0, len(column), BATCH)]
     for name, make in chains.items():
         clean = make()
         parts = batches if peer is None else [batch.to_pylist() for batch in batches]
@@ -97,6 +106,42 @@ def timed(clean: Callable[[Any], Any], parts: list[Any]) -> float:
     for part in parts:
         clean(part)
     return time.process_time() - started
+
+
+def within_spark(
+    column: pa.Array, chains: dict[str, Callable[[], Callable[[Any], Any]]], arrow: bool
+) -> None:
+    """Prints the best of three passes of a user-defined function over a column, read from Parquet.
+
+    adc gets Arrow arrays, as in its clean job, the others lists, by pandas, as their users would write it.
+    """
+    from pyspark.sql import SparkSession
+    from pyspark.sql.functions import arrow_udf, pandas_udf
+
+    # Spark and its Python worker share it.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    spark = SparkSession.builder.master("local[1]").getOrCreate()
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", BATCH)
+    with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
+        for copy in range(COPIES):
+            pq.write_table(pa.table({"text": column}), f"{scratch}/{copy}.parquet")
+        rows = spark.read.parquet(f"file://{scratch}")
+        for name, make in chains.items():
+            clean = make()
+            if arrow:
+                udf = arrow_udf(clean, "string")
+            else:
+                udf = pandas_udf(lambda texts, clean=clean: pd.Series(clean(texts.tolist())), "string")
+            writer = rows.select(udf("text").alias("text")).write.format("noop").mode("append")
+            best = min(elapsed(writer.save) for _ in range(3))
+            print(f"{name}, within Spark: {COPIES * len(column) / best:,.0f} tweets a second on one core")
+    spark.stop()
+
+
+def elapsed(run: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    run()
+    return time.monotonic() - started
 
 
 def job(path: str) -> None:
@@ -122,9 +167,8 @@ def job(path: str) -> None:
             .limit(ROWS)
         )
         archive.write.format("delta").save(f"{scratch}/archive")
-        started = time.monotonic()
-        spark.read.format("delta").load(f"{scratch}/archive").write.format("delta").save(f"{scratch}/copy")
-        copying = time.monotonic() - started
+        read = spark.read.format("delta").load(f"{scratch}/archive")
+        copying = elapsed(partial(read.write.format("delta").save, f"{scratch}/copy"))
         spark.stop()
         told = run_job("clean", Path(scratch) / "lake", "--input", f"{scratch}/archive")
         seconds = told["seconds"]
@@ -139,8 +183,9 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["texts", "job"])
     parser.add_argument("path")
     parser.add_argument("--peer", choices=["camel", "pyarabic", "arabert"])
+    parser.add_argument("--spark", action="store_true", help="within Spark")
     arguments = parser.parse_args()
     if arguments.what == "texts":
-        texts(arguments.path, arguments.peer)
+        texts(arguments.path, arguments.peer, arguments.spark)
     else:
         job(arguments.path)

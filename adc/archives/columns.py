@@ -139,7 +139,8 @@ def _column(frame: DataFrame, given: str | None, usual: tuple[str, ...], setting
 
 
 def _string(found: Found | None) -> Column:
-    return (F.lit(None) if found is None else found.column).cast("string")
+    # Bytes that are no UTF-8 become U+FFFD: Parquet holds any, and what reads texts may trust them.
+    return F.make_valid_utf8((F.lit(None) if found is None else found.column).cast("string"))
 
 
 def _time(written: Column) -> Column:

@@ -89,6 +89,24 @@ def test_parquet_and_delta_with_ids_as_strings_or_integers(read, spark, tmp_path
     assert read("delta") == FOUND
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.txt", "a.csv", "a.jsonl"])
+def test_bytes_that_are_no_utf_8_are_replaced_and_lose_no_row(job, lake, read, tmp_path, name):
+    torn = "شلونك يا صاحبي اليوم".encode() + b" \xd8 \xff\xee\x80"
+    path = tmp_path / name
+    if name == "a.parquet":
+        pq.write_table(pa.table({"text": pa.array([torn]).view(pa.string())}), path)
+    else:
+        path.write_bytes({"txt": b"", "csv": b"text\n", "jsonl": b'{"text": "'}[path.suffix[1:]] + torn)
+        if name == "a.jsonl":
+            path.write_bytes(path.read_bytes() + b'"}')
+    ((text,),) = read(name, None, ("text",))
+    assert set(text) == set("شلونك يا صاحبي اليوم \ufffd")
+    cleaning = job("clean")
+    clean(cleaning, str(path))
+    assert cleaning.counts["clean"] == 1
+    assert contents(lake, CLEAN_TWEETS, "text") == [(text,)]
+
+
 def test_plain_lines_are_texts_or_ids(read):
     assert read("lines.txt.bz2", bz2.compress("سلام\r\n\n  عليكم".encode()), ("text",)) == [
         ("",),
