@@ -77,17 +77,22 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         # Numbers as they are written: an id that has been a float is another id.
         reader = spark.read.option("primitivesAsString", True)
         if spans_lines(*_first_lines(spark, path)):
-            texts = spark.read.text(path, wholetext=True)
+            texts = _texts(spark, path, wholetext=True)
             return reader.json(texts.mapInArrow(split_texts, "value STRING"))
         frame = reader.json(path)
         if BAD_RECORD in frame.columns:
             # From a file Spark would not read the bad lines alone, or only count the others.
-            lines = spark.read.text(path).where(F.btrim("value", F.lit(" \t\r")) != "")
+            lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
             return reader.schema(frame.schema).json(lines)
         return frame
     if form == "text":
         return spark.read.text(path)
     return spark.read.format(form).load(path)
+
+
+def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame:
+    """One column, `value`: lines or whole files, with U+FFFD for bytes that are no UTF-8."""
+    return spark.read.text(path, wholetext=wholetext).select(F.make_valid_utf8("value").alias("value"))
 
 
 def _read_csv(spark: SparkSession, path: str) -> DataFrame:
