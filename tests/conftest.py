@@ -66,9 +66,7 @@ def random_stack(classes: int = len(LABELS), seed: int = 0) -> Stack:
     """Naive Bayes over the n-grams of some of WORDS, and a judge over three models, with random numbers."""
     draw = np.random.default_rng(seed)
     grams = np.unique(gram_keys([" ".join(WORDS[::2])], *BAYES_GRAMS)[1])
-    bayes = Bayes(
-        grams, Rows.of(draw.normal(0, 1, (len(grams), classes)), parts=1), np.zeros(classes, np.float32)
-    )
+    bayes = Bayes.of(grams, draw.normal(0, 1, (len(grams), classes)), np.zeros(classes, np.float32))
     kernel = draw.normal(0, 0.5, (3 * classes, classes)).astype(np.float32)
     return Stack(Judge(np.array([1.0, 2.0, 3.0], np.float32), kernel, np.zeros(classes, np.float32)), bayes)
 

@@ -20,7 +20,7 @@ from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
 from adc.model.stack import Stack
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
 EVIDENCE, STACK = "evidence.npz", "stack.npz"
 # The bundle that comes with the package, trained by benchmarks/bundle.py; docs/model.md tells of it.

@@ -29,22 +29,22 @@ SCALES = "_scales"
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N rows of n numbers in eight bits each; each of the P parts of a row has a scale of its own.
+    """N rows of n numbers in eight bits each; each half of a row has a scale of its own.
 
-    values: int8 (N, n). scales: float16 (N, P).
+    values: int8 (N, n). scales: float16 (N, 2).
     """
 
     values: np.ndarray
     scales: np.ndarray
 
     @classmethod
-    def of(cls, rows: np.ndarray, parts: int = 2) -> Self:
+    def of(cls, rows: np.ndarray) -> Self:
         """The nearest to float (N, n)."""
-        split = rows.astype(np.float32).reshape(len(rows), parts, rows.shape[1] // parts)
-        scales = (np.abs(split).max(axis=2, initial=0) / 127).astype(np.float16)
-        # A part of nothing but zeros, or of less than float16 can tell.
+        halves = rows.astype(np.float32).reshape(len(rows), 2, rows.shape[1] // 2)
+        scales = (np.abs(halves).max(axis=2, initial=0) / 127).astype(np.float16)
+        # A half of nothing but zeros, or of less than float16 can tell.
         scales[scales == 0] = 1
-        values = np.rint(split / scales[:, :, None].astype(np.float32)).clip(-127, 127)
+        values = np.rint(halves / scales[:, :, None].astype(np.float32)).clip(-127, 127)
         return cls(values.astype(np.int8).reshape(rows.shape), scales)
 
     def __len__(self) -> int:
@@ -63,12 +63,12 @@ class Rows:
     @staticmethod
     def _read(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
         result = values.astype(np.float32)
-        parts = result.reshape(*scales.shape, result.shape[1] // scales.shape[1])
-        parts *= scales[:, :, None]
+        halves = result.reshape(len(result), 2, result.shape[1] // 2)
+        halves *= scales[:, :, None]
         return result
 
     def scaled(self, scale: np.ndarray) -> Self:
-        """The same with each part divided by its scale, (P,)."""
+        """The same with each half divided by its scale, (2,)."""
         return type(self)(self.values, (self.scales / scale).astype(np.float16))
 
 

@@ -5,13 +5,13 @@ Plain arrays and NumPy only; `adc.training.evidence` fits it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from adc.model.evidence import SCALES, Index, Rows, gram_keys, sums_from
+from adc.model.evidence import TINY, Index, gram_keys
 from adc.model.forward import log_softmax
 
 # Character n-grams of a whole text, across its words, and the part of a text that they are taken from.
@@ -27,13 +27,20 @@ NEVER = -1e4
 class Bayes:
     """Multinomial naive Bayes over the character n-grams of texts.
 
-    grams: sorted keys of `gram_keys` (G,). rows: G rows of C, their log-probabilities by class less the mean
-    over the classes. prior: log-probabilities, (C,).
+    grams: keys of `gram_keys` (G,). rows: int8 (G, C), times scale (C,) their log-probabilities by class less
+    the mean over the classes. prior: log-probabilities, (C,).
     """
 
     grams: np.ndarray
-    rows: Rows
+    rows: np.ndarray
+    scale: np.ndarray
     prior: np.ndarray
+
+    @classmethod
+    def of(cls, grams: np.ndarray, rows: np.ndarray, prior: np.ndarray) -> Self:
+        """With rows, float (G, C), in eight bits a number: whole numbers are summed several times as fast."""
+        scale = np.maximum(np.abs(rows).max(axis=0, initial=0), TINY).astype(np.float32) / 127
+        return cls(grams, np.rint(rows / scale).astype(np.int8), scale, prior)
 
     @cached_property
     def _index(self) -> Index:
@@ -47,9 +54,12 @@ class Bayes:
             rows, places = self._index.found(keys)
             if not len(rows):
                 continue
-            places = places[order := np.argsort(owners[places], kind="stable")]
-            first = np.flatnonzero(np.diff(owners[places], prepend=-1))
-            result[start + owners[places][first]] += sums_from(self.rows[rows[order]], first)
+            owners = owners[places]
+            order = np.argsort(owners, kind="stable")
+            first = np.flatnonzero(np.diff(owners[order], prepend=-1))
+            found = self.rows.take(rows[order], axis=0, mode="clip")
+            sums = np.add.reduceat(found, first, axis=0, dtype=np.int32)
+            result[start + owners[order[first]]] += sums * self.scale
         return result
 
 
@@ -100,22 +110,18 @@ class Stack:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The tables as plain arrays by name, to be stored; `of_arrays` is the way back."""
-        arrays = {f"judge_{name}": array for name, array in vars(self.judge).items()}
+        arrays = {f"judge_{field.name}": getattr(self.judge, field.name) for field in fields(Judge)}
         if self.bayes is not None:
-            rows = self.bayes.rows
-            arrays |= {"grams": self.bayes.grams, "rows": rows.values, f"rows{SCALES}": rows.scales}
-            arrays["prior"] = self.bayes.prior
+            arrays |= {f"bayes_{field.name}": getattr(self.bayes, field.name) for field in fields(Bayes)}
         return arrays
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The stack from what `arrays` gave."""
-        judge = Judge(*(arrays[f"judge_{name}"] for name in ("temperatures", "kernel", "bias")))
-        if "grams" not in arrays:
+        judge = Judge(*(arrays[f"judge_{field.name}"] for field in fields(Judge)))
+        if "bayes_grams" not in arrays:
             return cls(judge)
-        return cls(
-            judge, Bayes(arrays["grams"], Rows(arrays["rows"], arrays[f"rows{SCALES}"]), arrays["prior"])
-        )
+        return cls(judge, Bayes(*(arrays[f"bayes_{field.name}"] for field in fields(Bayes))))
 
 
 def blended(logits: np.ndarray, linear: np.ndarray, share: float) -> np.ndarray:

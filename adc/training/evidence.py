@@ -295,7 +295,7 @@ def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Ba
     table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T
     prior = np.full(corpus.classes, NEVER, np.float32)
     prior[model.classes_] = model.class_log_prior_
-    bayes = Bayes(grams, Rows.of(table, parts=1), prior)
+    bayes = Bayes.of(grams, table, prior)
     return bayes if fold == NONE else bayes.scores([texts[row] for row in corpus.held_out(fold)])
 
 

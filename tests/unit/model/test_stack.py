@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from adc.model.evidence import Rows, gram_keys
+from adc.model.evidence import gram_keys
 from adc.model.stack import BAYES_GRAMS, BLOCK, NEVER, Bayes, Judge, Stack, blended
 from tests.conftest import WORDS
 
@@ -20,9 +20,7 @@ def bayes_of(model: MultinomialNB, vectorizer: CountVectorizer) -> Bayes:
     )
     order = np.argsort(keys)
     rows = model.feature_log_prob_.T[order]
-    return Bayes(
-        keys[order], Rows.of(rows - rows.mean(axis=1, keepdims=True), parts=1), model.class_log_prior_
-    )
+    return Bayes.of(keys[order], rows - rows.mean(axis=1, keepdims=True), model.class_log_prior_)
 
 
 def test_naive_bayes_is_that_of_scikit_learn():
@@ -38,9 +36,7 @@ def test_naive_bayes_is_that_of_scikit_learn():
 
 
 def test_only_the_beginning_of_a_long_text_is_read():
-    bayes = Bayes(
-        gram_keys(["كده"], 3, 3)[1], Rows.of(np.array([[1.0, -1.0]]), parts=1), np.zeros(2, np.float32)
-    )
+    bayes = Bayes.of(gram_keys(["كده"], 3, 3)[1], np.array([[1.0, -1.0]]), np.zeros(2, np.float32))
     assert bayes.scores(["كده", "ا" * 997 + "كده", "ا" * 998 + "كده"])[:, 0] == pytest.approx(
         [1, 1, 0], abs=0.01
     )
