@@ -58,7 +58,6 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
     with _api(job, ids) as (url, path):
         rows = open_archive(job, path, id_rows)
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
-        work.checked.cache()
         try:
             _report(job, work)
             if job.dry_run:
@@ -67,8 +66,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
             _keep_labels(job, work)
             _ask(job, work, url, limit)
         finally:
-            # What is cached answers for the file by its name, also to a later run in this process.
-            work.checked.unpersist()
+            work.unpersist()
     job.wrote(RAW_TWEETS, QUARANTINE)
     for table in (RAW_TWEETS, QUARANTINE):
         job.lake.compact(table)

@@ -27,16 +27,23 @@ ROUNDED_BY_CHANCE = (
 class WorkList:
     """The plan of a run.
 
-    checked:  every id, as check_ids gives it.
+    checked:  every id, as check_ids gives it; cached.
+    usable:   those that can be asked, with what is known of them; cached.
     to_ask:   id, id_num, dialect of ids to ask now.
     relabel:  id, id_num, dialect of ids known without a label that now have one.
     conflict: id, dialect, known_dialect of ids whose label contradicts the one that is known.
     """
 
     checked: DataFrame
+    usable: DataFrame
     to_ask: DataFrame
     relabel: DataFrame
     conflict: DataFrame
+
+    def unpersist(self) -> None:
+        """Frees what is cached: it answers for the list by its name, also to a later run in this process."""
+        self.usable.unpersist()
+        self.checked.unpersist()
 
 
 def check_ids(rows: DataFrame) -> DataFrame:
@@ -64,12 +71,20 @@ def check_ids(rows: DataFrame) -> DataFrame:
 
 def plan(rows: DataFrame, known: DataFrame, retry: Sequence[str]) -> WorkList:
     """What to do about (id, dialect) rows, given raw_tweets and the statuses that are to be asked again."""
-    checked = check_ids(rows)
-    state = known.select("id", F.col("dialect").alias("known_dialect"), F.col("status").alias("known_status"))
-    usable = checked.where("id_num IS NOT NULL").select("id", "id_num", "dialect").join(state, "id", "left")
+    checked = check_ids(rows).cache()
+    listed = checked.where("id_num IS NOT NULL").select("id", "id_num", "dialect")
+    # The table may be a thousand times the list: it is read once, in the list's range, and what is not listed
+    # is left out before anything else.
+    low, high = listed.agg(F.min("id_num"), F.max("id_num")).first() or (None, None)
+    in_range = known.where(F.col("id_num").between(F.lit(low), F.lit(high)))
+    state = in_range.join(listed.select("id_num"), "id_num").select(
+        "id_num", F.col("dialect").alias("known_dialect"), F.col("status").alias("known_status")
+    )
+    usable = listed.join(state, "id_num", "left").cache()
     open_again = F.col("known_status").isin(list(retry)) if retry else F.lit(False)
     return WorkList(
         checked,
+        usable,
         to_ask=usable.where(F.col("known_status").isNull() | open_again).select("id", "id_num", "dialect"),
         relabel=usable.where(
             "known_status IS NOT NULL AND known_dialect IS NULL AND dialect IS NOT NULL"
