@@ -1,10 +1,10 @@
 """How fast archives are scored, on a folder of tweets, repeated with one new word a copy.
 
-    python benchmarks/score.py FOLDER [--rows 1000000] [--bundle DIR]
+    python benchmarks/score.py FOLDER [--rows 1000000] [--session-rows 200000] [--bundle DIR]
 
 Prints tweets a second: from raw text on one thread; of the model alone, on clean texts, on one thread and in
 as many processes as cores; of the score job, from a Delta table to `predictions`, with Spark's start; and, on
-at most 200,000 of the rows, each in a session of its own that has just begun, of the score stage and of the
+fewer of the rows, each in a session of its own that has just begun, of the score stage and of the
 same bundle in Spark's `predict_batch_udf`, written as its documentation shows.
 """
 
@@ -29,8 +29,6 @@ from adc.model.bundle import SHIPPED, load_bundle
 from adc.model.predictor import Predictor
 
 LOCAL = ROOT / "conf" / "local.yaml"
-# Rows that are scored at most where Spark's start is not counted: predict_batch_udf is slow.
-SESSION_ROWS = 200_000
 
 
 def model_alone(place: Path, clean: list[str]) -> float:
@@ -90,6 +88,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument(
+        "--session-rows", type=int, default=200_000, help="for predict_batch_udf, which is slow"
+    )
     parser.add_argument("--bundle", type=Path, default=SHIPPED)
     arguments = parser.parse_args()
     column = pa.array(pd.read_parquet(arguments.folder / "texts.parquet")["text"], pa.string())
@@ -132,8 +133,8 @@ def main() -> None:
         print(f"  before the stage began: {before:.0f} s; cleaning and the model: {predicting:.0f} s")
         print(f"  10^9 tweets at that rate: {1e9 / rate / 3600 * cores:,.0f} core-hours")
         first = Path(scratch) / "first"
-        write_deltalake(str(first), pa.table({"id": ids[:SESSION_ROWS], "text": texts[:SESSION_ROWS]}))
-        rows = min(SESSION_ROWS, len(texts))
+        rows = min(arguments.session_rows, len(texts))
+        write_deltalake(str(first), pa.table({"id": ids[:rows], "text": texts[:rows]}))
         for name, run in (
             ("the score stage", stage_alone),
             ("predict_batch_udf, probabilities only", batch_udf),
