@@ -185,7 +185,7 @@ class Lake:
         )
         condition = F.expr(" AND ".join(f"old.{name} = new.{name}" for name in table.key))
         if bounded_by:
-            low, high = rows.agg(F.min(bounded_by), F.max(bounded_by)).first() or (None, None)
+            low, high = key_range(rows, bounded_by)
             if low is None:
                 return
             condition &= F.col(f"old.{bounded_by}").between(F.lit(low), F.lit(high))
@@ -240,6 +240,12 @@ def retry_conflicts(
 
 def _is_conflict(error: Exception) -> bool:
     return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in MADE_MEANWHILE)
+
+
+def key_range(rows: DataFrame, column: str) -> tuple[Any, Any]:
+    """The least and greatest value of a column, which bound a look into a table; of no rows None, None."""
+    low, high = rows.agg(F.min(column), F.max(column)).first() or (None, None)
+    return low, high
 
 
 def latest_changes(feed: DataFrame, key: str) -> DataFrame:

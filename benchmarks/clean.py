@@ -14,7 +14,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +167,7 @@ def job(path: str) -> None:
         )
         archive.write.format("delta").save(f"{scratch}/archive")
         read = spark.read.format("delta").load(f"{scratch}/archive")
-        copying = elapsed(partial(read.write.format("delta").save, f"{scratch}/copy"))
+        copying = elapsed(lambda: read.write.format("delta").save(f"{scratch}/copy"))
         spark.stop()
         told = run_job("clean", Path(scratch) / "lake", "--input", f"{scratch}/archive")
         seconds = told["seconds"]

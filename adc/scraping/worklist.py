@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from adc.lake import key_range
+
 # A tweet id as the API writes it. Ids are 64-bit, and no id in use is shorter than a digit.
 ID_PATTERN = r"^[1-9][0-9]{0,18}\z"
 
@@ -75,7 +77,7 @@ def plan(rows: DataFrame, known: DataFrame, retry: Sequence[str]) -> WorkList:
     listed = checked.where("id_num IS NOT NULL").select("id", "id_num", "dialect")
     # The table may be a thousand times the list: it is read once, in the list's range, and what is not listed
     # is left out before anything else.
-    low, high = listed.agg(F.min("id_num"), F.max("id_num")).first() or (None, None)
+    low, high = key_range(listed, "id_num")
     in_range = known.where(F.col("id_num").between(F.lit(low), F.lit(high)))
     state = in_range.join(listed.select("id_num"), "id_num").select(
         "id_num", F.col("dialect").alias("known_dialect"), F.col("status").alias("known_status")
