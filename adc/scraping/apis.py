@@ -20,11 +20,6 @@ CHUNK_BYTES = 256 * 1024
 WHOLE_ANSWER = 10
 
 
-def longest_request(timeout: float) -> float:
-    """Seconds after which a request is over: it has connected, and got the last piece it waits for."""
-    return (WHOLE_ANSWER + 2) * timeout
-
-
 class LookupApi(ABC):
     """One API at one address, safe to share between threads: each has a session of its own.
 

@@ -1,13 +1,12 @@
 """One gate for the whole job: every request of every task asks the driver for its turn.
 
 The driver listens; a task connects once and sends a line of JSON for each request that wants to go and for
-each that is over. A task that dies gives back its turns, since its connection closes; one that hangs loses
-them, and is started anew, once every request that it was let send must be over.
+each that is over. A task that dies gives back its turns, since its connection closes. It also sends a sign of
+life every few seconds: one that hangs, its process stopped or its host starved, loses its turns and is ended.
 """
 
 import hmac
 import json
-import math
 import queue
 import secrets
 import socket
@@ -28,9 +27,9 @@ from adc.scraping.policy import Action, Decision
 # gives its turns back within a minute.
 PROBE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 CONNECT_SECONDS = 30.0
-# How often tasks that hang are looked for; and what a request may take beyond its timeouts, to look a name up
-# or to read a large answer.
-PATROL_SECONDS, SLACK_SECONDS = 5.0, 30.0
+# How often a task gives a sign of life and the driver looks for it; and after how many looks without one a
+# task hangs. Looks are counted, not seconds: a driver that was itself suspended must not blame the tasks.
+BEAT_SECONDS, SILENT_LOOKS = 5.0, 9
 
 
 class StoppedError(Exception):
@@ -40,9 +39,8 @@ class StoppedError(Exception):
 class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
-    Tasks reach it as `host`; port 0 is chosen by the system. A task that holds turns and has said nothing for
-    longer than `longest`, the seconds of a request, is hung up on; before, `end` is called with its number,
-    and may not raise. Raises RunError where it cannot listen.
+    Tasks reach it as `host`; port 0 is chosen by the system. A task that gives no sign of life is hung up on;
+    before, `end` is called with its number, and may not raise. Raises RunError where it cannot listen.
     """
 
     def __init__(
@@ -51,15 +49,15 @@ class GateServer:
         bind: str,
         host: str,
         port: int = 0,
-        longest: float = math.inf,
         end: Callable[[int], None] = lambda task: None,
     ) -> None:
-        self._limiter, self._longest, self._end = limiter, longest, end
+        self._limiter, self._end = limiter, end
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()
         self._counts: Counter[str] = Counter()
         self._closed = False
+        self._looked = time.monotonic()
         self.key = secrets.token_hex(16)
         try:
             self._server = _Server((bind, port), _Connection)
@@ -115,16 +113,19 @@ class GateServer:
                 if wait == 0:
                     connection = self._waiting.popleft()
                     connection.turns += 1
-                    connection.heard = time.monotonic()
                     connection.tell({"go": True})
                 else:
-                    self._changed.wait(PATROL_SECONDS if wait is None else min(wait, PATROL_SECONDS))
-                    self._hang_up_on_the_silent(time.monotonic())
+                    self._changed.wait(BEAT_SECONDS if wait is None else min(wait, BEAT_SECONDS))
+                self._hang_up_on_the_silent()
 
-    def _hang_up_on_the_silent(self, now: float) -> None:
+    def _hang_up_on_the_silent(self) -> None:
         """Their process is stopped, or starved: the task has to be started anew, here or elsewhere."""
+        if time.monotonic() - self._looked < BEAT_SECONDS:
+            return
+        self._looked = time.monotonic()
         for connection in self._connections:
-            if connection.turns and now - connection.heard > self._longest + SLACK_SECONDS:
+            connection.silent += 1
+            if connection.silent == SILENT_LOOKS:
                 # First: one that is only slow would fail by the closed connection, which Spark counts.
                 self._end(connection.task)
                 connection.hang_up()
@@ -136,9 +137,11 @@ class GateServer:
             self._changed.notify_all()
 
     def told(self, connection: "_Connection", message: Mapping[str, Any]) -> None:
-        """A task wants a turn, or a turn of its is over."""
+        """A task wants a turn, or a turn of its is over, or it says that it lives."""
         with self._changed:
-            connection.heard = time.monotonic()
+            connection.silent = 0
+            if "alive" in message:
+                return
             if "enter" in message:
                 self._waiting.append(connection)
             else:
@@ -172,7 +175,7 @@ class _Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     task = 0
     turns = 0
-    heard = 0.0  # when it last said something, or was given a turn
+    silent = 0  # looks since it last said something
     timeout = None
 
     def handle(self) -> None:
@@ -210,8 +213,10 @@ class Gate:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sending = threading.Lock()
         self._turns: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._left = threading.Event()
         self._send(f"{key} {task}")
-        threading.Thread(target=self._listen, name="gate", daemon=True).start()
+        for target in (self._listen, self._live):
+            threading.Thread(target=target, name="gate", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -219,6 +224,7 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left.set()
         with suppress(OSError):  # wakes the thread that listens
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -239,6 +245,11 @@ class Gate:
     def _send(self, line: str) -> None:
         with self._sending:
             self._socket.sendall(line.encode() + b"\n")
+
+    def _live(self) -> None:
+        with suppress(OSError):  # `_listen` notices as well
+            while not self._left.wait(BEAT_SECONDS):
+                self._send(json.dumps({"alive": True}))
 
     def _listen(self) -> None:
         with self._socket.makefile("rb") as lines, suppress(OSError):

@@ -16,7 +16,7 @@ from adc.archives import id_rows, open_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.samples import write_sample_corpus
-from adc.scraping.apis import APIS, longest_request
+from adc.scraping.apis import APIS
 from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
 from adc.scraping.limiter import Limiter
@@ -182,13 +182,12 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     bind = context.getConf().get("spark.driver.bindAddress") or host
 
     def end(task: int) -> None:
-        job.say("a look-up task has been silent for longer than a request can last; it is started anew")
+        job.say("a look-up task gives no sign of life; it is started anew")
         # Spark kills its Python worker, whatever that is doing, starts the task anew and counts no failure.
         with suppress(Py4JError):  # without a JVM the job ends anyway
             context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
 
-    longest = longest_request(scrape_settings.timeout)
-    with GateServer(limiter, bind, host, scrape_settings.gate_port, longest, end) as gate:
+    with GateServer(limiter, bind, host, scrape_settings.gate_port, end) as gate:
         fetcher = Fetcher(
             api=scrape_settings.api,
             url=url,

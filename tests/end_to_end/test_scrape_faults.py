@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -48,38 +49,48 @@ def processes(driver: int, sign: str) -> list[psutil.Process]:
     return found
 
 
-def worker_that_looks_up(driver: int) -> psutil.Process:
-    """A Python worker in the middle of a task: it has threads, which daemons and idle workers have not."""
-    busy: list[psutil.Process] = []
+def looks_up(process: psutil.Process, server: LookupServer) -> bool:
+    """Whether it is in the middle of a task: connected to the server, as no daemon and no idle worker is."""
+    ports = {connection.raddr.port for connection in process.net_connections() if connection.raddr}
+    return urlsplit(server.url).port in ports
+
+
+def suspended_worker(driver: int, server: LookupServer) -> psutil.Process:
+    """A Python worker, suspended in the middle of a task."""
+    suspended: list[psutil.Process] = []
 
     def found() -> bool:
         for process in processes(driver, "pyspark.daemon"):
             with suppress(psutil.Error):
-                if process.num_threads() > 1:
-                    busy.append(process)
-        return bool(busy)
+                if looks_up(process, server):
+                    process.suspend()
+                    if looks_up(process, server):
+                        suspended.append(process)
+                        return True
+                    process.resume()  # the task has just ended
+        return False
 
     until(found)
-    return busy[0]
+    return suspended[0]
 
 
-def executor(driver: int) -> psutil.Process:
+def executor(driver: int, server: LookupServer) -> psutil.Process:
     return processes(driver, "CoarseGrainedExecutorBackend")[-1]
 
 
-@pytest.mark.parametrize("victim", [worker_that_looks_up, executor])
+@pytest.mark.parametrize("victim", [suspended_worker, executor])
 def test_a_killed_worker_or_executor_costs_the_run_nothing(
     submit: Submitter,
     corpus: list[SampleTweet],
     corpus_file: Path,
     serve: Callable[..., LookupServer],
-    victim: Callable[[int], psutil.Process],
+    victim: Callable[[int, LookupServer], psutil.Process],
 ) -> None:
     server = serve(latency=0.2)
     cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]"))
     driver = cluster.start("scrape", *arguments(server, corpus_file))
     until(lambda: server.statistics.requests > 30)
-    victim(driver.pid).kill()
+    victim(driver.pid, server).kill()
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     complete(submit, corpus)
@@ -90,11 +101,10 @@ def test_the_task_of_a_worker_that_hangs_is_started_anew(
 ) -> None:
     server = serve(latency=0.2)
     cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]"))
-    driver = cluster.start("scrape", *arguments(server, corpus_file), "--set", "scrape.timeout=1")
+    driver = cluster.start("scrape", *arguments(server, corpus_file))
     until(lambda: server.statistics.requests > 30)
-    # It may hold all turns of the job.
-    hanging = worker_that_looks_up(driver.pid)
-    hanging.suspend()
+    # It may hold all turns of the job, or none.
+    hanging = suspended_worker(driver.pid, server)
     try:
         output, _ = driver.communicate(timeout=300)
     finally:

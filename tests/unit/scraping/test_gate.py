@@ -1,10 +1,13 @@
 """The gate between the driver and its tasks, over loopback."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from adc.errors import RunError
@@ -14,7 +17,16 @@ from adc.scraping.limiter import Limiter
 from adc.scraping.policy import Action, Decision, Policy
 
 OK = Decision(Action.ACCEPT)
-SECONDS = 5.0
+SECONDS = 10.0
+HANGING = """
+import sys, time
+from adc.scraping import gate
+gate.BEAT_SECONDS = float(sys.argv[3])
+task = gate.Gate(("127.0.0.1", int(sys.argv[1])), sys.argv[2], task=7)
+task.enter()
+print("in", flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -58,26 +70,43 @@ def test_a_task_that_dies_gives_its_turns_back(server):
         waiting.result(SECONDS)
 
 
-def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_one_that_works_on_keeps_them(monkeypatch):
+def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_a_slow_one_keeps_them(monkeypatch):
     ended: list[int] = []
-    monkeypatch.setattr("adc.scraping.gate.PATROL_SECONDS", 0.02)
-    monkeypatch.setattr("adc.scraping.gate.SLACK_SECONDS", 0.0)
+    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.2)
     with (
-        ThreadPoolExecutor(1) as threads,
-        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", longest=0.5, end=ended.append) as server,
-        Gate(server.address, server.key, task=7) as hanging,
-        join(server) as working,
+        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", end=ended.append) as server,
+        join(server) as slow,
     ):
-        hanging.enter()
-        for _ in range(4):
-            working.enter()
-            time.sleep(0.2)
-            working.leave(OK, {})
-        for _ in range(2):
-            threads.submit(working.enter).result(SECONDS)
-        with pytest.raises(ConnectionError):
-            hanging.enter()
-    assert set(ended) == {7}
+        slow.enter()
+        suspended = subprocess.Popen(
+            [sys.executable, "-c", HANGING, str(server.address[1]), server.key, "0.2"], stdout=subprocess.PIPE
+        )
+        try:
+            assert suspended.stdout is not None
+            suspended.stdout.readline()  # it has its turn
+            time.sleep(3)
+            assert not ended
+            psutil.Process(suspended.pid).suspend()
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(slow.enter).result(SECONDS)
+        finally:
+            suspended.kill()
+            suspended.communicate()
+    assert ended == [7]
+
+
+def test_a_task_that_hangs_without_a_turn_is_ended_as_well(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(Gate, "_live", lambda self: None)
+    with (
+        GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", end=lambda task: ended.set()) as server,
+        join(server) as silent,
+    ):
+        assert ended.wait(SECONDS)
+        with pytest.raises((OSError, ConnectionError)):
+            while True:
+                silent.enter()
 
 
 def test_a_stop_reaches_who_waits_and_who_comes_later(server):
