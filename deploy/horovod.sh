@@ -25,6 +25,10 @@ if ! compgen -G "$wheels/horovod-*.whl" >/dev/null; then
   source=$work/horovod-$version
   # TensorFlow 2.21 no longer ships a header that this file includes; all its code is #if HAVE_GPU.
   sed -i '/xla_mpi_ops.cc/d' "$source/horovod/tensorflow/CMakeLists.txt"
+  # For GPUs: nor does it export what turns its streams into CUDA's; the stream itself tells.
+  sed -i -e 's/stream_executor::gpu::AsGpuStreamValue(/GpuStream(/' \
+    -e '/^\/\/ Undef LOG macro/i #if HAVE_GPU\nstatic GpuStreamHandle GpuStream(stream_executor::Stream* stream) {\n  return static_cast<GpuStreamHandle>(stream->platform_specific_handle().stream);\n}\n#endif\n' \
+    "$source/horovod/tensorflow/mpi_ops.cc"
   env PATH="$(dirname "$python"):$PATH" MAKEFLAGS="-j$(nproc 2>/dev/null || echo 2)" \
     HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 \
     HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \

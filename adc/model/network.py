@@ -11,11 +11,14 @@ from adc.model.recurrence import GRU
 CELLS = {"gru": GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
-def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
+def build_network(spec: NetworkSpec, seed: int = 0, cudnn: bool = True) -> Any:
     """A Keras model from tokens, int (B, T), and evidence, float (B, T, spec.evidence), to logits (B, C).
 
     [word vectors ‖ evidence] → recurrent layer, both ways → maximum, mean and attention over the tokens;
     beside it a dense layer a token → maximum and mean; and the evidence summed; all together → classes.
+    cudnn: whether the recurrent layer may be cuDNN's on a GPU, which XLA cannot compile. Word vectors and the
+    recurrent layer stay float32 whatever Keras' policy: a table is cast as a whole, and cuDNN's GRU in
+    bfloat16 ends in NaN (TensorFlow 2.21, H100).
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")  # (B, T)
     given = keras.Input((None, spec.evidence), dtype="float32", name="evidence")  # (B, T, 2C)
@@ -31,6 +34,7 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
             spec.vocabulary,
             spec.embedding,
             embeddings_initializer=keras.initializers.RandomUniform(seed=seed),
+            dtype="float32",
             name="words",
         )(tokens)  # (B, T, E)
         inputs.append(keras.layers.SpatialDropout1D(spec.dropout, seed=seed + 1)(words))
@@ -45,6 +49,7 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
         return [largest, keras.ops.sum(values * weights, axis=1) / keras.ops.sum(weights, axis=1)]
 
     if spec.cell != "none":
+        loop = {} if spec.cell == "rnn" else {"use_cudnn": "auto" if cudnn else False}
         # Left to itself, Bidirectional copies the layer with its seeds: both ways would start out the same.
         forward, backward = (
             CELLS[spec.cell](
@@ -53,12 +58,13 @@ def build_network(spec: NetworkSpec, seed: int = 0) -> Any:
                 go_backwards=backwards,
                 kernel_initializer=uniform(2 + 10 * backwards),
                 recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 3 + 10 * backwards),
+                dtype="float32",
+                **loop,
             )
             for backwards in (False, True)
         )
-        states = keras.layers.Bidirectional(forward, backward_layer=backward, name="states")(
-            features, mask=mask
-        )  # (B, T, 2U)
+        both = keras.layers.Bidirectional(forward, backward_layer=backward, dtype="float32", name="states")
+        states = both(features, mask=mask)  # (B, T, 2U)
         scores = keras.layers.Dense(1, use_bias=False, kernel_initializer=uniform(7), name="attention")(
             states
         )

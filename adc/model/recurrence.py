@@ -1,4 +1,4 @@
-"""Keras' GRU, with a loop of its own where there is no GPU: on CPUs most of a training step is this loop."""
+"""Keras' GRU, with a loop of its own where cuDNN has none: on CPUs most of a training step is this loop."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ import tensorflow as tf
 class GRU(keras.layers.GRU):  # type: ignore[misc]
     """The same numbers as Keras' GRU for texts that are padded at their ends, which are told by `mask`.
 
-    As it is built by default, and without a state to begin with. Only states of tokens are meant: those of
-    padding are other than Keras'. On a GPU cuDNN computes.
+    As it is built by default, in float32 and without a state to begin with. Only states of tokens are meant:
+    those of padding are other than Keras'. On a GPU cuDNN computes, unless `use_cudnn` is false.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """Keras' hook: last states (B, U), states (B, T, U) and [last], from (B, T, F) and mask (B, T)."""
-        if mask is None or self.compute_dtype != "float32" or tf.config.list_physical_devices("GPU"):
+        if mask is None or (self.use_cudnn and tf.config.list_physical_devices("GPU")):
             return super().inner_loop(sequences, initial_state, mask, training)
         lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         cell = self.cell

@@ -74,8 +74,5 @@ class Optimizer:
 
 
 def _of_rows(gradient: Any, rows: Any, room: Any) -> Any:
-    if isinstance(gradient, tf.IndexedSlices):
-        places = tf.searchsorted(rows, gradient.indices)
-        return tf.math.unsorted_segment_sum(gradient.values, places, room)
-    # In mixed precision the whole table is cast, and so is its gradient.
-    return tf.pad(tf.gather(gradient, rows), [[0, room - tf.size(rows)], [0, 0]])
+    places = tf.searchsorted(rows, gradient.indices)
+    return tf.math.unsorted_segment_sum(gradient.values, places, room)

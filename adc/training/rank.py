@@ -77,7 +77,7 @@ class Rank:
 
         self.tell = tell
         self.plan, self.hvd, self.tf = plan, hvd, tf
-        self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank())
+        self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank(), cudnn=not plan.xla)
         self.steps_done, self.steps_in_all = 0, 0
         variables = self.network.trainable_variables
         hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)

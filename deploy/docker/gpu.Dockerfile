@@ -1,6 +1,7 @@
 # adc with Spark, for NVIDIA GPUs: TensorFlow with its own CUDA wheels, Horovod over NCCL. From the project's root:
 #   docker build -f deploy/docker/gpu.Dockerfile -t adc:0.1.0-gpu .
-# The same layers as in Dockerfile. Not built or run yet: that takes NVIDIA's image and a GPU.
+# The same layers as in Dockerfile. The image has not been built yet, which takes NVIDIA's; a Horovod built by the same
+# recipe has trained on an H100 over NCCL (docs/stages.md).
 # The toolkit compiles Horovod only; its major version is that of TensorFlow's CUDA wheels.
 FROM nvidia/cuda:12.5.1-devel-ubuntu22.04 AS cuda
 

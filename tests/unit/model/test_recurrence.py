@@ -40,17 +40,15 @@ def test_states_and_gradients_are_those_of_keras(backwards, longest):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6)
 
 
-def test_without_a_mask_or_in_half_precision_keras_computes():
+def test_without_a_mask_keras_computes():
     import keras
 
     from adc.model.recurrence import GRU
 
-    draw = np.random.default_rng(0)
-    sequences = draw.normal(size=(2, 5, 4)).astype(np.float32)
-    for dtype, mask in (("float32", None), ("mixed_bfloat16", np.ones((2, 5), bool))):
-        theirs, ours = keras.layers.GRU(3, dtype=dtype), GRU(3, dtype=dtype)
-        theirs.build(sequences.shape)
-        ours.build(sequences.shape)
-        ours.set_weights(theirs.get_weights())
-        expected = keras.ops.convert_to_numpy(theirs(sequences, mask=mask))
-        np.testing.assert_array_equal(keras.ops.convert_to_numpy(ours(sequences, mask=mask)), expected)
+    sequences = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
+    theirs, ours = keras.layers.GRU(3), GRU(3)
+    theirs.build(sequences.shape)
+    ours.build(sequences.shape)
+    ours.set_weights(theirs.get_weights())
+    expected = keras.ops.convert_to_numpy(theirs(sequences))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(ours(sequences)), expected)
