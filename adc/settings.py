@@ -221,8 +221,8 @@ class TrainSettings(Section):
     )
     mixed_precision: bool = Field(
         False,
-        description="Whether to compute in bfloat16, but for word vectors and the recurrent layer; weights stay "
-        "float32.",
+        description="Whether to compute in bfloat16, for GPUs that are faster so; all weights, and what the "
+        "recurrent layer computes, stay float32.",
     )
     xla: bool = Field(False, description="Whether to compile the training step with XLA.")
     tensorboard: str | None = Field(
