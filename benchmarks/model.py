@@ -66,6 +66,7 @@ def cached_fits(
     content = [rows.to_csv(), encoder, told, code]
     place = cache / hashlib.sha256(pickle.dumps(content)).hexdigest()[:16]
     if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(pickle.dumps(linear_fits(rows, labels, encoder, settings)))
     linear: Linear = pickle.loads(place.read_bytes())
     return linear
