@@ -53,12 +53,12 @@ def look_up(
     try:
         while parts:
             part, requests = parts.popleft()
-            attempt, action = 1, Action.RETRY
+            attempt, pauses, action = 1, 0, Action.RETRY
             while action in (Action.RETRY, Action.PAUSE):
                 turns.enter()
                 reply, answers = api.ask(part)
                 requests += 1
-                decision = policy.decide(reply, attempt, len(part))
+                decision = policy.decide(reply, attempt, len(part), pauses=pauses)
                 action = decision.action
                 outcomes: list[Outcome] = []
                 counts: Counter[str] = Counter()
@@ -72,6 +72,7 @@ def look_up(
                 judged |= {outcome.id: outcome for outcome in outcomes}
                 counts.update(outcome.status for outcome in outcomes)
                 turns.leave(decision, counts)
+                pauses += action is Action.PAUSE
                 if action is Action.RETRY:
                     attempt += 1
                     sleep(decision.wait)

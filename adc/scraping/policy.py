@@ -61,8 +61,10 @@ class Policy:
     cap: float = 30.0
     longest_pause: float = 900.0
 
-    def decide(self, reply: Reply, attempt: int, ids: int, now: datetime | None = None) -> Decision:
-        """What to do after the given attempt (from 1) at a batch of so many ids."""
+    def decide(
+        self, reply: Reply, attempt: int, ids: int, now: datetime | None = None, pauses: int = 0
+    ) -> Decision:
+        """What to do after the given attempt (from 1) at a batch of so many ids, which has paused before."""
         if reply.status is not None and 200 <= reply.status < 300 and reply.problem is None:
             return Decision(Action.ACCEPT, wait=self._spent(reply, now))
         reason = reply.problem or f"HTTP {reply.status}"
@@ -70,7 +72,7 @@ class Policy:
         if reply.too_long or reply.status in REFUSED_BATCH:
             return split_or_fail
         if reply.status == TOO_MANY:
-            return Decision(Action.PAUSE, reason, self.wait(attempt, reply.headers, now))
+            return Decision(Action.PAUSE, reason, self.wait(pauses + 1, reply.headers, now))
         if self._is_transient(reply):
             # What fails every time may be one id's fault: halves tell.
             if attempt >= self.max_attempts:

@@ -182,6 +182,16 @@ def test_an_answer_longer_than_allowed_is_asked_for_in_halves():
     assert (slept, requests) == ([], 3)
 
 
+def test_an_api_that_only_says_too_many_is_asked_less_and_less_often():
+    answers = iter([429] * 8 + [200])
+    with api(lambda ids: (next(answers), json.dumps(TEXTS).encode(), {})) as url:
+        outcomes, slept, turns = asked(url, ["4"])
+    assert (outcomes[0].status, slept) == ("found", [])
+    longest = [0.5, 1, 2, 4, 8, 16, 30, 30]
+    for pause, most in zip(turns.pauses, longest, strict=True):
+        assert most / 2 <= pause <= most
+
+
 def test_waits_are_those_of_the_policy_and_of_retry_after():
     answers = iter([(503, "11"), (429, "Thu, 01 Jan 1970 00:00:00 GMT"), (500, "\u00b2"), (200, "9")])
 
