@@ -48,9 +48,8 @@ def stage_runs(lake: Lake) -> list[StageRun]:
 
 def left_out(lake: Lake) -> list[LeftOut]:
     """Ids without a text and quarantined rows by their reason, the most frequent first, stage by stage."""
-    said = F.coalesce(
-        F.concat(F.lit("HTTP "), F.col("http_status").cast("string")), "error", F.lit("unknown")
-    )
+    status = F.concat(F.lit("HTTP "), F.col("http_status").cast("string"))
+    said = F.coalesce("error", status, F.lit("unknown"))
     lost = lake.read(RAW_TWEETS).where("status <> 'found'")
     refused = lake.read(QUARANTINE)
     counted = lost.groupBy(

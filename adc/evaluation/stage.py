@@ -39,7 +39,8 @@ def evaluate(
 ) -> None:
     """Evaluates bundles side by side on a split of clean_tweets, or on a labelled archive.
 
-    Rows that a model has not scored yet are scored now. Raises UsageError when there is nothing labelled.
+    Rows that a model has not scored yet, or only the same ids of another source, are scored now. Raises
+    UsageError when there is nothing labelled.
     """
     given = [chosen_bundle(job, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
@@ -103,20 +104,22 @@ def _evaluate(
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     """The labelled rows to evaluate on and what they are called.
 
-    Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
+    Columns: id, source, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as
+    it is).
     """
     if labelled:
         rows = open_archive(job, labelled)
         rows = rows.where("dialect IS NOT NULL").dropDuplicates(["id"])
         none = F.lit(None).cast("string")
-        rows = rows.withColumns({"clean": none, "profile_hash": none, "n_words": _words(F.col("text"))})
+        text = F.coalesce("text", F.lit(""))
+        rows = rows.withColumns({"text": text, "clean": none, "profile_hash": none, "n_words": _words(text)})
     else:
         if not job.lake.exists(CLEAN_TWEETS):
             raise UsageError(
                 f"there is no table {job.lake.where(CLEAN_TWEETS)} yet: run clean first, or give --labelled"
             )
         rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
-    columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
+    columns = ("id", "source", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
     return rows.select(*columns, F.col("n_words").alias("words")), labelled or split
 
 
@@ -128,7 +131,9 @@ def _words(text: Column) -> Column:
 def _judged(job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame) -> DataFrame:
     """The truth with a model's predicted, confidence and plausible, and whether it is `correct`."""
     predicted = ("id", "confidence", "plausible", F.col("dialect").alias("predicted"))
-    known = predictions.where(F.col("model") == bundle.model).select(*predicted)
+    known = predictions.where(F.col("model") == bundle.model)
+    # The same id of another source may be of another text.
+    known = known.join(truth.select("id", "source"), ["id", "source"]).select(*predicted)
     unscored = truth.join(known, "id", "left_anti")
     shared = shared_predictor(job.lake.spark, bundle, job.settings.score)
     fresh = with_predictions(unscored, shared).select(*predicted)

@@ -67,6 +67,16 @@ def test_known_and_fresh_predictions_make_the_figures(
     evaluate(job("evaluate"), [bundle_path], "test", report=str(report))
     assert len(contents(tweets, METRICS)) == len(metrics)
 
+    # One of the same id, but of another file's text.
+    tweets.merge(
+        PREDICTIONS,
+        as_rows(tweets.spark, PREDICTIONS, [known | {"model": tiny_bundle.model, "source": "other.csv"}]),
+    )
+    evaluate(job("evaluate"), [bundle_path], "test", report=str(report))
+    own = Predictor(tiny_bundle).predict([TEXTS["1"]]).field("dialect").to_pylist()[0]
+    expected = (right - 1 + (own == LABELS["1"])) / 5
+    assert figures(report, tiny_bundle)["dialect"]["accuracy"] == pytest.approx(expected)
+
 
 def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     job: Callable[..., Job], lake: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
@@ -75,7 +85,13 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     other = {"id": "1", "source": "test", "dialect": "SA", "model": tiny_bundle.model, "scored_at": NOON}
     lake.append(PREDICTIONS, as_rows(lake.spark, PREDICTIONS, [other]))
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
-    lines = ["id,tweet,country", "1,عايز كده @someone,EG", "2,بلا تصنيف,", "3,واش بزاف دابا @a واش,MA"]
+    lines = [
+        "id,tweet,country",
+        "1,عايز كده @someone,EG",
+        "2,بلا تصنيف,",
+        "3,واش بزاف دابا @a واش,MA",
+        "4,,SA",
+    ]
     guesses = (
         Predictor(tiny_bundle)
         .predict(["عايز كده <user>", "واش بزاف دابا <user> واش"])
@@ -92,6 +108,11 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
         "lengths"
     ]
     assert [(each["low"], each["high"], each["n"]) for each in lengths] == [(1, 3, 1), (4, 5, 1)]
+    # A label without a text: nothing is guessed of it.
+    archive.write_text("\n".join(lines), encoding="utf-8")
+    evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
+    told = figures(report, tiny_bundle)["dialect"]
+    assert (told["rows"], told["accuracy"]) == (3, pytest.approx(right / 3))
 
 
 def test_two_models_are_compared_on_the_same_rows(
@@ -142,7 +163,11 @@ def test_two_models_are_compared_on_the_same_rows(
 
 def test_the_pipeline_tells_what_was_left_out_and_what_failed(lake: Lake) -> None:
     raw = {"attempts": 1, "fetched_at": NOON, "run_id": "r"}
-    asked = [("1", "missing", None, None), ("2", "failed", 500, "boom"), ("3", "failed", None, "timed out")]
+    asked = [
+        ("1", "missing", None, None),
+        ("2", "failed", 500, "HTTP 500"),
+        ("3", "failed", 200, "timed out"),
+    ]
     lake.append(
         RAW_TWEETS,
         as_rows(
