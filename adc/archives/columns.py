@@ -20,6 +20,8 @@ TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "va
 LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
+# 1.23457E+18: what spreadsheets and floats make of an id. Many tweets share one.
+ROUNDED = r"^\d([.,]\d+)?[eE]\+?\d+$"
 # Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
 RESERVED = {*CLEAN_TWEETS.columns, *PREDICTIONS.columns, "reason", "skipped", "occurrences", "prediction"}
 
@@ -39,13 +41,14 @@ def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
 def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     """id, source, text, dialect, author, created_at, split (NULL: by hash), weight, and kept columns.
 
-    A row without an id gets `sha256:` and the first 32 hex digits of its text's hash.
+    A row without an id, or with a rounded one, gets `sha256:` and the first 32 hex digits of its text's hash.
     """
     frame = tweets(frame)
     text = _text(frame, path, settings)
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
     own_id = F.nullif(_trimmed(_string(id_)), F.lit(""))
+    own_id = F.when(~own_id.rlike(ROUNDED), own_id)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
@@ -61,6 +64,14 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
         F.lit(settings.weight).alias("weight"),
         *(_kept(frame, given).alias(name) for name, given in kept_columns(settings).items()),
     )
+
+
+def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column | None:
+    """Whether a row's id is one that `archive_rows` takes for rounded; None where ids are no strings."""
+    found = _column(frame, settings.id, ID_NAMES, "input.id")
+    if found is None or found.kind.typeName() != "string":
+        return None
+    return _trimmed(_string(found)).rlike(ROUNDED)
 
 
 def kept_columns(settings: InputSettings) -> dict[str, str]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives.columns import archive_rows
+from adc.archives.columns import archive_rows, rounded_ids
 from adc.archives.labels import read_labels
 from adc.archives.readers import read_archive
-from adc.archives.tweets import BAD_RECORD
+from adc.archives.tweets import BAD_RECORD, tweets
 from adc.job import Job
 from adc.settings import InputSettings
 from adc.tables import QUARANTINE
@@ -16,6 +16,8 @@ from adc.tables import QUARANTINE
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
 UNMAPPED_SHOWN = 10
+# How many ids are looked at to tell whether they have been rounded.
+IDS_SEEN = 1000
 
 
 def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
@@ -26,11 +28,25 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     settings = job.settings.input
     frame = read_archive(job.lake.spark, path, settings)
     rows = shape(frame, path, settings)
+    if shape is archive_rows:
+        _tell_rounded(job, path, tweets(frame), settings)
     if settings.labels:
         _tell_unmapped(job, path, rows, settings.labels)
     if BAD_RECORD in frame.columns and not job.dry_run:
         _quarantine(job, path, frame)
     return rows
+
+
+def _tell_rounded(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:
+    rounded = rounded_ids(frame, settings)
+    if rounded is None:
+        return
+    number = frame.select(rounded.alias("rounded")).limit(IDS_SEEN).where("rounded").count()
+    if number:
+        job.say(
+            f"{path}: {number:,} of the first {IDS_SEEN:,} ids are like 1.23457E+18: a spreadsheet or a "
+            "float has rounded them, so that tweets share one; such a row gets its text's hash for an id"
+        )
 
 
 def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:

@@ -97,6 +97,7 @@ def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame
 
 def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
+    _refuse_other_headers(spark, path)
     separator, line_ending = _csv_shape(spark, path)
     reader = (
         spark.read.option("header", True)
@@ -111,6 +112,9 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     names = reader.csv(path).columns
     if not names:
         return spark.createDataFrame([], StructType())
+    if len(names) == 1 and names[0].strip().isdecimal():
+        # A list of ids without a header.
+        reader, names = reader.option("header", False), ["id"]
     # A tweet id that has been a number once may have lost its last digits.
     schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
     # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
@@ -122,6 +126,27 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
     cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
     return rows.where(~blank).withColumn(last, cut)
+
+
+def _refuse_other_headers(spark: SparkSession, path: str) -> None:
+    """Spark takes the columns of a folder's other files by their places in the first one's header."""
+    if len(Files(spark).names(path)) < 2:
+        return
+    file = F.col("_metadata.file_path").alias("file")
+    lines = _lines(spark, path).where("_metadata.file_block_start = 0").groupBy(file)
+    headers = lines.agg(F.first(F.regexp_extract("value", "^[\ufeff \t\r]*([^\r]*)", 1)).alias("header"))
+    each = headers.groupBy("header").agg(F.min("file").alias("file")).orderBy("file").take(2)
+    if len(each) > 1:
+        one, other = each
+        raise UsageError(
+            f"input {path}: its files have not the same columns in the same order: {one['file']} begins with "
+            f"{one['header'][:200]!r}, {other['file']} with {other['header'][:200]!r}; read them one by one"
+        )
+
+
+def _lines(spark: SparkSession, path: str) -> DataFrame:
+    """The lines that are not blank, each in `value` as it stands there."""
+    return spark.read.option("lineSep", "\n").text(path).where(F.btrim("value", F.lit(" \t\r")) != "")
 
 
 def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
@@ -137,7 +162,7 @@ def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
 
 def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
     """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
-    line = spark.read.option("lineSep", "\n").text(path).first()
+    line = _lines(spark, path).first()
     header = line[0] if line else ""
     separator = max(",;\t", key=header.count)
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.

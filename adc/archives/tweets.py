@@ -59,23 +59,23 @@ def find(frame: DataFrame, name: str) -> Found | None:
 
 
 def tweets(frame: DataFrame) -> DataFrame:
-    """A row a tweet: pages of API v2 taken apart, a personal archive's wrapping taken off.
+    """A row a tweet: pages of API v2 taken apart, a wrapping such as a personal archive's taken off.
 
-    Lines that are no JSON are left out. A file of another form stays as it is.
+    What stands beside a wrapping, and the wrapping itself, go along. Lines that are no JSON are left out. A
+    file of another form stays as it is.
     """
     if BAD_RECORD in frame.columns:
         frame = frame.where(F.col(BAD_RECORD).isNull()).drop(BAD_RECORD)
     data, wrapped = find(frame, "data"), find(frame, "tweet")
     if data and "text" in _names_within(data.kind) and not find(frame, "text"):
         pages = data.column if isinstance(data.kind, ArrayType) else F.array(data.column)
-        taken = frame.select(
-            F.explode(pages).alias("tweet"), *(n for n in ("includes",) if n in frame.columns)
-        )
+        others = (named(name) for name in frame.columns if name != "data")
+        taken = frame.select(F.explode(pages).alias("tweet"), *others)
         included = find(taken, "includes.tweets")
         came_along = [included.column.alias("_included")] if included else []
-        return _with_retweeted(taken.where("tweet IS NOT NULL").select("tweet.*", *came_along))
+        return _with_retweeted(_unwrapped(taken.where("tweet IS NOT NULL"), *came_along))
     if wrapped and isinstance(wrapped.kind, StructType):
-        return frame.select("tweet.*")
+        return _unwrapped(frame)
     return _with_retweeted(frame)
 
 
@@ -85,6 +85,13 @@ def whole_text(frame: DataFrame) -> Iterator[Found]:
         found = find(frame, name)
         if found and found.single:
             yield found
+
+
+def _unwrapped(frame: DataFrame, *more: Column) -> DataFrame:
+    """What is in the column `tweet`, and beside it every column whose name that does not take."""
+    taken = {name.lower() for name in frame.select("tweet.*").columns}
+    others = (named(name) for name in frame.columns if name.lower() not in taken)
+    return frame.select("tweet.*", *others, *more)
 
 
 def _with_retweeted(frame: DataFrame) -> DataFrame:

@@ -62,6 +62,7 @@ def read(spark, tmp_path):
     [
         ("a.csv", CSV),
         ("with_bom.csv", "\ufeff" + CSV),
+        ("blank_first.csv", "\n\n" + CSV),
         ("windows.csv", CSV.replace("EG\n", "EG\r\n").replace("dialect\n", "dialect\r\n")),
         ("semicolons.csv", "\ufeff" + CSV.replace(",", ";", 2).replace(',"', ';"').replace('",', '";')),
         ("tabs.csv", CSV.replace(",", "\t", 2).replace(',"', '\t"').replace('",', '"\t')),
@@ -123,6 +124,7 @@ def test_plain_lines_are_texts_or_ids(read):
     ]
     listed = read("ids.txt", f"{ID}\n 2 \r\n3\t\n\n", ("id", "dialect"), id_rows)
     assert listed == [("", None), (ID, None), ("2", None), ("3", None)]
+    assert read("ids.csv", f"{ID}\r\n2\r\n", ("id",), id_rows) == [(ID,), ("2",)]
 
 
 def test_a_folder_is_all_of_its_files(read, tmp_path):
@@ -130,6 +132,13 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
     for name, content in {"_SUCCESS": "", "1.csv": "id,text\n1,a\n", "2.csv": "id,text\n2,b\n"}.items():
         (tmp_path / "folder" / name).write_text(content)
     assert read("folder") == [("1", "a"), ("2", "b")]
+    (tmp_path / "folder" / "3.csv").write_bytes("\ufeffid,text\r\n3,c\r\n".encode())
+    assert ("3", "c") in read("folder")
+    (tmp_path / "folder" / "5.csv").write_text("text,id\ne,5\n")
+    with pytest.raises(
+        UsageError, match=r"1\.csv begins with 'id,text', file:.*5\.csv with 'text,id'; read them"
+    ):
+        read("folder")
 
 
 def test_columns_are_found_by_their_usual_names_or_by_settings(read):
@@ -209,6 +218,16 @@ def test_ids_that_have_been_rounded_are_refused(read, tmp_path, shape):
         UsageError, match=r"a\.parquet: column id holds ids as double, which has rounded them"
     ):
         read("a.parquet", shape=shape)
+
+
+def test_rows_whose_ids_a_spreadsheet_has_rounded_are_told_apart_by_their_texts(job, lake, tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    rounded = ("1.23457E+18", "1,23457e18", "1.0799033889487880e+18")
+    path.write_text("id,text\n" + "".join(f'"{id_}",{GOOD} {n}\n' for n in "كلن" for id_ in rounded))
+    clean(job("clean"), str(path))
+    ids = [id_ for (id_,) in contents(lake, CLEAN_TWEETS, "id")]
+    assert len(ids) == 3 and all(id_.startswith("sha256:") for id_ in ids)
+    assert "9 of the first 1,000 ids are like 1.23457E+18" in capsys.readouterr().out
 
 
 def test_a_list_without_ids_is_refused(read):
@@ -324,6 +343,21 @@ def test_values_within_others_are_named_with_dots(read):
     }.items():
         with pytest.raises(UsageError, match=rf"input\.text={message}"):
             read("a.jsonl", nested, text=name)
+
+
+@pytest.mark.parametrize("wrapper", ["tweet", "data"])
+def test_what_stands_beside_a_wrapping_is_read_too(read, wrapper):
+    inner = {"id": ID, "text": "نص"}
+    beside = {"dialect": "IQ", "user": {"country": "EG", "id": 7}, "text": "غيره"}
+    line = json_lines([{wrapper: inner} | beside])
+    columns = ("id", "text", "dialect", "author")
+    if wrapper == "tweet":
+        assert read("a.jsonl", line, columns) == [(ID, "نص", "IQ", "7")]
+        own = {"id": "tweet.id", "text": "tweet.text", "label": "user.country"}
+        assert read("a.jsonl", line, columns, **own) == [(ID, "نص", "EG", "7")]
+    else:
+        del beside["text"]
+        assert read("a.jsonl", json_lines([{wrapper: inner} | beside]), columns) == [(ID, "نص", "IQ", "7")]
 
 
 def test_what_cannot_be_parsed_goes_to_quarantine_and_the_rest_is_read(job, lake, bundle_path, tmp_path):
