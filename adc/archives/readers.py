@@ -27,6 +27,8 @@ FORMAT_OF_ENDING = {
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 # A separator that no text holds: a table of one column has none.
 NO_SEPARATOR = "\x1f"
+# Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
+TOGETHER = r"\}\s*\{"
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
 
@@ -79,10 +81,14 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         if spans_lines(*_first_lines(spark, path)):
             texts = _texts(spark, path, wholetext=True)
             return reader.json(texts.mapInArrow(split_texts, "value STRING"))
+        lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
+        together = F.col("value").rlike(TOGETHER)
+        if not lines.where(together).isEmpty():
+            apart = lines.where(together).mapInArrow(split_texts, "value STRING")
+            return reader.json(lines.where(~together).union(apart))
         frame = reader.json(path)
         if BAD_RECORD in frame.columns:
             # From a file Spark would not read the bad lines alone, or only count the others.
-            lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
             return reader.schema(frame.schema).json(lines)
         return frame
     if form == "text":

@@ -322,6 +322,7 @@ def json_lines(records):
         ("pages.jsonl", json_lines(PAGES), PAGES_ROWS),
         ("pages_printed.json", "\n".join(json.dumps(page, indent=2) for page in PAGES), PAGES_ROWS),
         ("flattened.jsonl", json_lines(FLATTENED), PAGES_ROWS),
+        ("together.jsonl", json_lines(FLATTENED).replace("}\n{", "} {", 1), PAGES_ROWS),
     ],
 )
 def test_tweets_as_the_apis_and_a_personal_archive_write_them(read, name, content, expected):
