@@ -29,7 +29,7 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
         bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle or SHIPPED), settings
     )
     # A gap in a column is an empty text.
-    given = ("" if text is None or text != text else text for text in texts)
+    given = ("" if pd.isna(text) else text for text in texts)
     whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in given]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))

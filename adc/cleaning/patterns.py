@@ -71,11 +71,11 @@ WHOLE = (
     r"|^[^@\x{FE6B}\x{FF20}\x{0621}-\x{063A}\x{0641}-\x{064A}]+[@\x{FE6B}\x{FF20}]"
 )
 
-# What ends a link: white space and what cannot stand in one; Arabic text often follows without a space.
-# A stretched httttp:// is one too: shortened as an elongation it would become one.
+# What ends a link: white space and what cannot stand in one; Arabic text, emoji and closing quotes often
+# follow without a space. A stretched httttp:// is one too: shortened as an elongation it would become one.
 LINK = (
-    r"(?i)(?:ht{2,}ps?://|www\.|(?:\b|_+)(?:pic\.twit{2,}er\.com|t\.co)/)"
-    r"[^\s\x{0600}-\x{06FF}<>\"]*"
+    r"(?i)(?:ht{2,}ps?://|(?:\b|_+)(?:pic\.twit{2,}er\.com/|t\.co/|www\.[a-z0-9]))"
+    r"[^\s\x{0600}-\x{06FF}\x{200D}\x{2600}-\x{27BF}\x{2B00}-\x{2BFF}\x{FE0F}\x{1F000}-\x{1FAFF}<>\"»”]*"
 )
 ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 HANDLE = r"@[A-Za-z0-9_]+"

@@ -70,6 +70,11 @@ def train(job: Job, target: str | None = None) -> None:
             f"clean.profile={settings.clean.profile} leaves user handles in: a model would learn authors, "
             "not dialects; switch its rule `mentions` on"
         )
+    if "white_space" not in profile.switches:
+        raise UsageError(
+            f"clean.profile={settings.clean.profile} leaves white space as it is, and words would hold line "
+            "breaks; switch its rule `white_space` on"
+        )
     if tweets.where(tweets.profile_hash != profile.hash).head(1):
         raise UsageError(
             f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "

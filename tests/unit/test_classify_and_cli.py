@@ -100,8 +100,10 @@ def test_classify_follows_the_settings(monkeypatch, bundle_folder):
 
 
 def test_a_gap_in_a_column_is_an_empty_text(tiny_bundle):
-    found = adc.classify(pd.Series(["عايز كده", None, float("nan")]), tiny_bundle)
-    assert found["note"].tolist() == [None, "no_arabic", "no_arabic"]
+    column = pd.Series(["عايز كده", None, float("nan")])
+    for texts in (column, column.astype("string")):
+        found = adc.classify(texts, tiny_bundle)
+        assert found["note"].tolist() == [None, "no_arabic", "no_arabic"]
 
 
 def test_classify_says_what_it_lacks(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adc.model.forward import softmax
 from adc.training.average import Average
 from adc.training.calibration import fit_temperature
 
@@ -40,3 +41,10 @@ def test_the_temperature_that_made_the_labels_is_found(truth):
     logits = draw.normal(0, 3 * truth, (20000, 3)).astype(np.float32)
     noise = draw.gumbel(size=logits.shape)
     assert fit_temperature(logits, (logits / truth + noise).argmax(axis=1)) == pytest.approx(truth, rel=0.05)
+
+
+def test_a_few_rows_that_are_all_right_make_no_answer_certain():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 1, (20, 3))
+    told = softmax(logits, fit_temperature(logits, logits.argmax(axis=1)))
+    assert told.max(axis=1).mean() < 0.97
