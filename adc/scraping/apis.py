@@ -111,7 +111,9 @@ class BatchApi(LookupApi):
         return {"method": "POST", "data": json.dumps(list(ids)), "headers": headers}
 
     def answers(self, body: dict[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-        """The body as it is."""
+        """The body as it is; no id in it but other names: that is an error told with status 200."""
+        if body and not any(name.isdecimal() for name in body):
+            return f"an answer about no id: {', '.join(sorted(body))[:100]}", {}
         return None, body
 
 

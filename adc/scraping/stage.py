@@ -61,7 +61,8 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
         try:
             _report(job, work)
             if job.dry_run:
-                job.say(f"dry run: {work.to_ask.count():,} ids would be asked of {url}")
+                number = work.to_ask.count() if limit is None else min(limit, work.to_ask.count())
+                job.say(f"dry run: {number:,} ids would be asked of {url}")
                 return
             _keep_labels(job, work)
             _ask(job, work, url, limit)
@@ -288,16 +289,22 @@ class WavesInIdOrder:
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave's outcomes into raw_tweets, where a row only improves, and counts them by status."""
+    # The run's own row is there already when a commit is tried again after it went through.
+    better = (
+        "old.run_id <> new.run_id AND "
+        "(old.status = 'failed' OR (old.status = 'missing' AND new.status <> 'failed'))"
+    )
+    taken = ("status", "text", "http_status", "error", "fetched_at", "run_id")
     job.lake.merge(
         RAW_TWEETS,
         outcomes,
-        update={
-            name: f"new.{name}" for name in ("status", "text", "http_status", "error", "fetched_at", "run_id")
-        }
-        | {"dialect": "coalesce(old.dialect, new.dialect)", "attempts": "old.attempts + new.attempts"},
-        # The run's own row is there already when a commit is tried again after it went through.
-        update_if="old.run_id <> new.run_id AND "
-        "(old.status = 'failed' OR (old.status = 'missing' AND new.status <> 'failed'))",
+        update={name: f"if({better}, new.{name}, old.{name})" for name in taken}
+        | {
+            "dialect": "coalesce(old.dialect, new.dialect)",
+            "attempts": f"old.attempts + if({better}, new.attempts, 0)",
+        },
+        # Another run may have committed the id meanwhile, without this list's label.
+        update_if=f"({better}) OR (old.dialect IS NULL AND new.dialect IS NOT NULL)",
         bounded_by="id_num",
     )
     return {row["status"]: row["count"] for row in outcomes.groupBy("status").count().collect()}

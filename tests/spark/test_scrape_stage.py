@@ -134,9 +134,10 @@ def test_without_ids_and_url_the_sample_corpus_is_served_and_asked(job, lake, ca
 def test_a_dry_run_says_what_it_would_ask_and_touches_nothing(job, lake, lake_root, ids, capsys):
     with LookupServer(TEXTS) as server:
         run = job("scrape", dry_run=True, scrape__url=server.url)
-        scrape(run, ids("1,", "2,", "x,"))
+        for limit, number in ((None, 2), (1, 1)):
+            scrape(run, ids("1,", "2,", "x,"), limit=limit)
+            assert f"dry run: {number} ids would be asked of {server.url}" in capsys.readouterr().out
         assert server.statistics.requests == 0
-        assert f"2 ids would be asked of {server.url}" in capsys.readouterr().out
     assert not lake.files.exists(lake_root)
 
 
@@ -263,3 +264,22 @@ def test_an_outcome_only_improves(job, lake):
         for n, (before, _, after, written) in enumerate(cases, 10)
         if after
     ]
+
+
+def test_a_label_that_another_run_did_not_know_is_taken_with_its_own_outcome_left(job, lake):
+    run = job("scrape")
+    before = [("1", "found", None, "text"), ("2", "found", "SA", "text"), ("3", "missing", None, None)]
+    learnt = [("1", "missing", "EG", None), ("2", "found", "EG", "other"), ("3", "found", "EG", "text")]
+
+    def outcomes(known, run_id):
+        names = ("id", "status", "dialect", "text")
+        return raw_rows(lake, *(dict(zip(names, each, strict=True)) | {"run_id": run_id} for each in known))
+
+    lake.append(RAW_TWEETS, outcomes(before, "other"))
+    for _ in range(2):
+        commit_outcomes(run, outcomes(learnt, run.run_id))
+        assert contents(lake, RAW_TWEETS, "id", "status", "dialect", "text", "attempts") == [
+            ("1", "found", "EG", "text", 1),
+            ("2", "found", "SA", "text", 1),
+            ("3", "found", "EG", "text", 2),
+        ]

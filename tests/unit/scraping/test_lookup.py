@@ -166,6 +166,15 @@ def test_an_odd_value_is_the_affair_of_its_own_id(value, outcome):
     assert slept == []
 
 
+@pytest.mark.parametrize("body", [b'{"error": "over capacity"}', b'{"tweets": {"4": "a"}}'])
+def test_an_error_told_with_status_200_makes_no_id_missing(body):
+    with answering(body) as url:
+        outcomes, slept, _ = asked(url, ["4"], max_attempts=2)
+    (outcome,) = outcomes
+    assert (outcome.status, outcome.attempts, len(slept)) == ("failed", 2, 1)
+    assert outcome.error.startswith("an answer about no id: ")
+
+
 def test_an_answer_longer_than_allowed_is_asked_for_in_halves():
     texts = {"4": "x" * 100_000, "5": "y" * 90_000, "6": "z"}
     most = len(json.dumps({"4": texts["4"]})) - 1
