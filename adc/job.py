@@ -9,10 +9,13 @@ import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from py4j.protocol import Py4JJavaError
 
 from adc.errors import AdcError, UsageError
 from adc.lake import Lake, as_rows
@@ -122,8 +125,8 @@ def run_job(
         _remove_staged(job)
     if message:
         print(f"{stage}: {message}", file=sys.stderr, flush=True)
-    if status != UsageError.exit_status:
-        _conclude(job, message, args.summary)
+    if status != UsageError.exit_status and not _conclude(job, message, args.summary):
+        return EXIT_FAILED
     return status
 
 
@@ -176,14 +179,15 @@ def _remove_staged(job: Job) -> None:
     if not files.exists(place):
         return
     for run in files.names(place):
-        # A folder is as old as the last change in it; a training changes its checkpoints only.
-        parts = [f"{place}/{run}", *(f"{place}/{run}/{part}" for part in files.names(f"{place}/{run}"))]
-        if min(map(files.age, parts)) > ABANDONED_SECONDS:
-            files.delete(f"{place}/{run}")
+        with suppress(Py4JJavaError):  # another run, which ends now, has removed it
+            # A folder is as old as the last change in it; a training changes its checkpoints only.
+            parts = [f"{place}/{run}", *(f"{place}/{run}/{part}" for part in files.names(f"{place}/{run}"))]
+            if min(map(files.age, parts)) > ABANDONED_SECONDS:
+                files.delete(f"{place}/{run}")
 
 
-def _conclude(job: Job, error: str | None, summary_path: str | None) -> None:
-    """Prints the summary, writes it where asked, and keeps it in `runs`."""
+def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
+    """Prints the summary, keeps it in `runs`, and writes it where asked; whether it could be written."""
     summary: dict[str, Any] = {
         "stage": job.stage,
         "run_id": job.run_id,
@@ -198,10 +202,17 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> None:
     for name, place in job.outputs.items():
         print(f"  {name:<24} {place}")
     sys.stdout.flush()
-    if summary_path:
-        job.lake.files.write_text(summary_path, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     if not job.dry_run:
         job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [_run_row(job, summary)]))
+    if summary_path:
+        content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
+        try:
+            job.lake.files.write_text(summary_path, content)
+        except Py4JJavaError as failure:
+            reason = str(failure.java_exception).splitlines()[0]
+            print(f"{job.stage}: --summary {summary_path} cannot be written: {reason}", file=sys.stderr)
+            return False
+    return True
 
 
 def _run_row(job: Job, summary: dict[str, Any]) -> dict[str, Any]:

@@ -141,6 +141,17 @@ class Lake:
         tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
         return self.path("_checkpoints", target.name, tables, *parts)
 
+    def forget_others(self, checkpoint: str, beginning: str = "") -> None:
+        """Deletes the checkpoints beside this one whose names begin so: they are of other settings.
+
+        Going back to those settings then is a full pass as well: meanwhile the target holds others' results.
+        """
+        folder, _, own = checkpoint.rpartition("/")
+        if self.files.exists(folder):
+            for name in self.files.names(folder):
+                if name != own and name.startswith(beginning):
+                    self.files.delete(f"{folder}/{name}")
+
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""
         return str(self.handle(table).detail().first()["id"])  # type: ignore[index]

@@ -6,6 +6,7 @@ their origin, so that an error can name both.
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from adc.settings import PRESETS, SECRET, Settings, describe
 ENVIRONMENT_PREFIX = "ADC_"
 # Variables of the set-up scripts, which are no settings of a job.
 RESERVED_VARIABLES = frozenset({"ADC_CACHE"})
+# What Kubernetes puts into pods for a service whose name begins with adc: no settings.
+SERVICE_VARIABLE = re.compile(r"(?!.*__).*_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)$")
 
 
 def load_settings(
@@ -102,7 +105,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
             f"environment variable {name}",
         )
         for name, value in environ.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in RESERVED_VARIABLES
+        if name.startswith(ENVIRONMENT_PREFIX)
+        and name not in RESERVED_VARIABLES
+        and not SERVICE_VARIABLE.match(name)
     }
 
 

@@ -51,6 +51,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         limits = job.settings.clean
         rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
         checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, rules)
+        job.lake.forget_others(checkpoint)
         if full:
             job.lake.files.delete(checkpoint)
         if not job.lake.files.exists(checkpoint):
@@ -113,11 +114,15 @@ def kept_among(job: Job, rows: DataFrame) -> list[str]:
 def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     """The staged rows, or where ids come again a staged copy that holds each once.
 
-    Of rows with one id the first text, with a label if any has one: the same on every run.
+    Of rows with one id a usable one, of these the first text, with a label if any has one: the same on every
+    run.
     """
     if staged.groupBy("id").count().where("count > 1").isEmpty():
         return staged
-    first = Window.partitionBy("id").orderBy("text_hash", "text", F.asc_nulls_last("dialect"), *kept)
+    usable_first = F.col("reason").isNotNull()
+    first = Window.partitionBy("id").orderBy(
+        usable_first, "text_hash", "text", F.asc_nulls_last("dialect"), *kept
+    )
     place = f"{job.staging}/once"
     ranked = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1")
     ranked.drop("_place").write.mode("overwrite").parquet(place)

@@ -41,7 +41,11 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     lake = job.lake
     bundle = chosen_bundle(job, bundle_path)
     for name in job.settings.score.groupings:
-        grouping(name, list(PREDICTIONS.keeping(kept_columns(job.settings.input)).columns))
+        known = (
+            *PREDICTIONS.keeping(kept_columns(job.settings.input)).columns,
+            *lake.read(PREDICTIONS).columns,
+        )
+        grouping(name, list(dict.fromkeys(known)))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
     shared = shared_predictor(lake.spark, bundle, job.settings.score)
@@ -49,7 +53,9 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     if path:
         rows = open_archive(job, path)
         if job.dry_run:
-            job.say(f"dry run: {rows.count():,} rows of {path} would be scored")
+            new = rows if replace else unscored(job, bundle, rows).where("skipped IS NULL")
+            number = new.select("id").distinct().count()
+            job.say(f"dry run: {number:,} rows of {path} would be scored")
             return
         size = lake.files.size(path)
         if size <= wave_bytes(job):
@@ -82,10 +88,11 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         lake.ensure(PREDICTIONS)
         # Whatever decides a prediction is in the name: under other settings a full pass begins.
         told = job.settings.score
-        rules = f"{bundle.model}-{told.abstain_below}-{told.plausible_mass}-{told.top_k}"
+        rules = f"{bundle.model}-{told.abstain_below:g}-{told.plausible_mass:g}-{told.top_k}"
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
         checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)
+        lake.forget_others(checkpoint, f"{bundle.model}-")
         if replace:
             lake.files.delete(checkpoint)
         if not lake.files.exists(checkpoint):
@@ -146,10 +153,11 @@ def parts(job: Job, archive: str) -> Iterator[DataFrame]:
 
 
 def distinct(job: Job, rows: DataFrame) -> DataFrame:
-    """A row an id, with its `occurrences`; of rows with one id the first text: the same on every run."""
+    """A row an id, with its `occurrences`; of rows with one id the first that has a text: always the same."""
     if "skipped" not in rows.columns:
         rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
-    first = F.struct("text", "source", *kept_columns(job.settings.input))
+    empty = F.coalesce(F.btrim("text"), F.lit("")) == ""
+    first = F.struct(empty, "text", "source", *kept_columns(job.settings.input))
     every = F.struct(*(name for name in rows.columns if name != "id"))
     once = rows.groupBy("id").agg(F.min_by(every, first).alias("row"), F.count("*").alias("occurrences"))
     return once.select("id", "row.*", "occurrences")

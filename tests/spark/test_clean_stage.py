@@ -92,6 +92,13 @@ def test_a_full_pass_when_asked_when_the_profile_changes_and_when_the_table_is_g
     assert capsys.readouterr().out.count("a full pass: no earlier run") == 4
 
 
+def test_going_back_to_earlier_settings_cleans_all_again(lake, run):
+    put(lake, {"id": "1", "text": GOOD}, {"id": "2", "text": "نعم"})
+    for words, expected in ((2, 1), (1, 2), (2, 1)):
+        run(clean__min_words=words)
+        assert len(contents(lake, CLEAN_TWEETS)) == expected
+
+
 def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, run, tmp_path):
     archive = tmp_path / "labelled.csv"
     names = ("علي", "سعد", "ليلى", "منى", "هند", "بدر", "نور")

@@ -13,6 +13,7 @@ from adc.files import Files
 from adc.job import Job, job_parser, run_job
 from adc.lake import Lake
 from adc.tables import RUNS
+from tests.spark.contents import contents
 
 pytestmark = pytest.mark.spark
 
@@ -125,3 +126,13 @@ def test_a_dry_run_leaves_no_run(run: Callable[..., tuple[int, dict | None]], la
     assert summary is not None
     assert summary["counts"] == {"input": 1}
     assert not lake.exists(RUNS)
+
+
+def test_a_summary_that_cannot_be_written_is_said_and_the_run_is_kept(
+    run: Callable[..., tuple[int, dict | None]], lake: Lake, tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "summary.json"
+    status, _ = run(stage, "--summary", str(place))
+    assert (status, contents(lake, RUNS, "status")) == (1, [("done",)])
+    assert f"clean: --summary {place} cannot be written: " in capsys.readouterr().err

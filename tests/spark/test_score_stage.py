@@ -104,9 +104,9 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
 
 def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_path):
     archive = tmp_path / "archive.csv"
-    lines = ["7,عايز كده,2020-01-02", "7,عايز كده,2020-01-02", "8,hello,", "9,وش,", ",عايز,", ",عايز,"]
+    lines = ["7,,", "7,عايز كده,2020-01-02", "7,عايز كده,2020-01-02", "8,hello,", "9,وش,", ",عايز,", ",عايز,"]
     archive.write_text("\n".join(["id,text,created_at", *lines]))
-    assert run(str(archive)) == {"input": 6, "scored": 2, "noted": 2, "duplicate": 2}
+    assert run(str(archive)) == {"input": 7, "scored": 2, "noted": 2, "duplicate": 3}
     first = contents(lake, PREDICTIONS)
     notes = [(number[:6], source, note) for number, source, note in predictions(lake, "source", "note")]
     assert notes == [
@@ -116,11 +116,11 @@ def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_pa
         ("sha256", "archive.csv", None),
     ]
 
-    assert run(str(archive)) == {"input": 6, "duplicate": 2, "skipped": 4}
+    assert run(str(archive)) == {"input": 7, "duplicate": 3, "skipped": 4}
     assert contents(lake, PREDICTIONS) == first
 
     abstained = run(str(archive), replace=True, score__abstain_below=1)
-    assert abstained == {"input": 6, "noted": 4, "duplicate": 2}
+    assert abstained == {"input": 7, "noted": 4, "duplicate": 3}
     assert [row[1:] for row in predictions(lake, "dialect", "note")] == [
         (None, "low_confidence"),
         (None, "no_arabic"),

@@ -87,7 +87,18 @@ def test_layers_add_up_within_a_group(tmp_path):
     settings = load(
         tmp_path,
         "seed: 3\nscrape:\n  url: http://localhost:1/\n  in_flight: 2\n",
-        {"ADC_SCRAPE__IN_FLIGHT": "3", "ADC_SCRAPE__TIMEOUT": "1.5", "HOME": "/", "ADC_CACHE": "/cache"},
+        {"ADC_SCRAPE__IN_FLIGHT": "3", "ADC_SCRAPE__TIMEOUT": "1.5", "HOME": "/", "ADC_CACHE": "/cache"}
+        # Of a service adc-ui in Kubernetes.
+        | {
+            "ADC_UI_SERVICE_HOST": "10.0.0.1",
+            "ADC_UI_SERVICE_PORT_HTTP": "80",
+            "ADC_UI_PORT": "tcp://10.0.0.1:80",
+        }
+        | {
+            "ADC_UI_PORT_80_TCP_ADDR": "10.0.0.1",
+            "ADC_UI_SERVICE_PORT": "80",
+            "ADC_UI_PORT_80_TCP": "tcp://",
+        },
         [" train.name = big = bigger", "score.bundle=null"],
     )
     assert changed(settings) == {
