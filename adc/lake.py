@@ -214,6 +214,10 @@ class Lake:
 
         retry_conflicts(run)
 
+    def delete(self, table: Table, condition: Column) -> None:
+        """Deletes the rows that fulfil a condition."""
+        retry_conflicts(lambda: self.handle(table).delete(condition))
+
     def compact(self, table: Table) -> bool:
         """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
         detail: Any = self.handle(table).detail().first()

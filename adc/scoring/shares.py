@@ -98,7 +98,16 @@ def write_shares(job: Job, bundle: Bundle) -> None:
                 job.say(told(group))
     if rows:
         job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
+        _forget_groups(job, bundle, {(row["grouping"], row["value"]) for row in rows})
         job.wrote(SHARES)
+
+
+def _forget_groups(job: Job, bundle: Bundle, there: set[tuple[str, str]]) -> None:
+    """Deletes groups of the groupings just counted that no tweet is in any more."""
+    own = (F.col("model") == bundle.model) & F.col("grouping").isin(sorted({name for name, _ in there}))
+    known = job.lake.read(SHARES).where(own).select("grouping", "value").distinct().collect()
+    for name, value in {tuple(row) for row in known} - there:
+        job.lake.delete(SHARES, own & (F.col("grouping") == name) & (F.col("value") == value))
 
 
 def share_rows(

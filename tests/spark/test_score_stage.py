@@ -196,6 +196,11 @@ def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bun
         assert all(row[6] <= row[5] <= row[7] for row in group)
     assert run(str(archive), str(tmp_path / "told"), score__shares="all,week")["skipped"] == 4
     assert contents(lake, SHARES, *columns) == shares
+    # A group that no tweet is in any more goes.
+    archive.write_text(archive.read_text().replace("2024-03-0", "2024-03-1"))
+    run(str(archive), str(tmp_path / "told"), replace=True, score__shares="all,week")
+    values = {row[1] for row in contents(lake, SHARES, "grouping", "value") if row[0] == "week"}
+    assert "2024-03-11" in values and "2024-03-04" not in values
     with pytest.raises(UsageError, match=r"score\.shares: hour is neither"):
         run(str(archive), str(tmp_path / "told"), score__shares="hour")
 
