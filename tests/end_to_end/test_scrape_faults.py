@@ -86,7 +86,7 @@ def test_a_killed_worker_or_executor_costs_the_run_nothing(
     serve: Callable[..., LookupServer],
     victim: Callable[[int, LookupServer], psutil.Process],
 ) -> None:
-    server = serve(latency=0.2)
+    server = serve(latency=0.6)  # so that much is still to be asked once a victim is found
     cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]"))
     driver = cluster.start("scrape", *arguments(server, corpus_file))
     until(lambda: server.statistics.requests > 30)
@@ -99,7 +99,7 @@ def test_a_killed_worker_or_executor_costs_the_run_nothing(
 def test_the_task_of_a_worker_that_hangs_is_started_anew(
     submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
 ) -> None:
-    server = serve(latency=0.2)
+    server = serve(latency=0.6)  # so that much is still to be asked once a victim is found
     cluster = replace(submit, options=("--master", "local-cluster[2,1,1024]"))
     driver = cluster.start("scrape", *arguments(server, corpus_file))
     until(lambda: server.statistics.requests > 30)
