@@ -208,8 +208,8 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
         content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
         try:
             job.lake.files.write_text(summary_path, content)
-        except Py4JJavaError as failure:
-            reason = str(failure.java_exception).splitlines()[0]
+        except (AdcError, Py4JJavaError) as failure:
+            reason = str(getattr(failure, "java_exception", failure)).splitlines()[0]
             print(f"{job.stage}: --summary {summary_path} cannot be written: {reason}", file=sys.stderr)
             return False
     return True

@@ -141,16 +141,16 @@ class Lake:
         tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
         return self.path("_checkpoints", target.name, tables, *parts)
 
-    def forget_others(self, checkpoint: str, beginning: str = "") -> None:
-        """Deletes the checkpoints beside this one whose names begin so: they are of other settings.
+    def go_on(self, checkpoint: str, kind: str = "all") -> None:
+        """To be called before a stream: forgets its checkpoint where another of its kind was used after it.
 
-        Going back to those settings then is a full pass as well: meanwhile the target holds others' results.
+        The target holds that one's results since, so that what this one had done has to be done again.
         """
         folder, _, own = checkpoint.rpartition("/")
-        if self.files.exists(folder):
-            for name in self.files.names(folder):
-                if name != own and name.startswith(beginning):
-                    self.files.delete(f"{folder}/{name}")
+        latest = f"{folder}/latest-{kind}"
+        if self.files.exists(latest) and self.files.read_text(latest) != own:
+            self.files.delete(checkpoint)
+        self.files.write_text(latest, own)
 
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""

@@ -6,7 +6,6 @@ their origin, so that an error can name both.
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from adc.settings import PRESETS, SECRET, Settings, describe
 ENVIRONMENT_PREFIX = "ADC_"
 # Variables of the set-up scripts, which are no settings of a job.
 RESERVED_VARIABLES = frozenset({"ADC_CACHE"})
-# What Kubernetes puts into pods for a service whose name begins with adc: no settings.
-SERVICE_VARIABLE = re.compile(r"(?!.*__).*_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)$")
 
 
 def load_settings(
@@ -99,6 +96,10 @@ def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    # What Kubernetes puts into pods for a service whose name begins with adc is no setting.
+    host = "_SERVICE_HOST"
+    services = {name.removesuffix(host) for name in environ if name.endswith(host) and "__" not in name}
+    told = tuple(f"{service}_{kind}" for service in services for kind in ("SERVICE_", "PORT"))
     return {
         name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."): (
             value,
@@ -107,7 +108,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
         for name, value in environ.items()
         if name.startswith(ENVIRONMENT_PREFIX)
         and name not in RESERVED_VARIABLES
-        and not SERVICE_VARIABLE.match(name)
+        and not name.startswith(told)
     }
 
 

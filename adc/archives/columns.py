@@ -21,7 +21,7 @@ LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
 # 1.23457E+18: what spreadsheets and floats make of an id. Many tweets share one.
-ROUNDED = r"^\d([.,]\d+)?[eE]\+?\d+$"
+ROUNDED = r"^\d([.,]\d+)?[eE]\+?(0?[89]|1\d)$"
 # Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
 RESERVED = {*CLEAN_TWEETS.columns, *PREDICTIONS.columns, "reason", "skipped", "occurrences", "prediction"}
 

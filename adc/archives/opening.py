@@ -41,7 +41,7 @@ def _tell_rounded(job: Job, path: str, frame: DataFrame, settings: InputSettings
     rounded = rounded_ids(frame, settings)
     if rounded is None:
         return
-    number = frame.select(rounded.alias("rounded")).limit(IDS_SEEN).where("rounded").count()
+    number = sum(bool(row[0]) for row in frame.select(rounded).take(IDS_SEEN))
     if number:
         job.say(
             f"{path}: {number:,} of the first {IDS_SEEN:,} ids are like 1.23457E+18: a spreadsheet or a "

@@ -28,7 +28,9 @@ FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "
 # A separator that no text holds: a table of one column has none.
 NO_SEPARATOR = "\x1f"
 # Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
-TOGETHER = r"\}\s*\{"
+TOGETHER = r"\}\s*\{\s*\""
+# In a folder of CSV so many files are compared by their headers.
+HEADERS_SEEN = 100
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
 
@@ -83,7 +85,8 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
             return reader.json(texts.mapInArrow(split_texts, "value STRING"))
         lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
         together = F.col("value").rlike(TOGETHER)
-        if not lines.where(together).isEmpty():
+        # Columns that folders name, as in day=1/, are beside the lines' own: there is no taking lines apart.
+        if spark.read.text(path).columns == ["value"] and not lines.where(together).isEmpty():
             apart = lines.where(together).mapInArrow(split_texts, "value STRING")
             return reader.json(lines.where(~together).union(apart))
         frame = reader.json(path)
@@ -136,18 +139,24 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
 
 def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     """Spark takes the columns of a folder's other files by their places in the first one's header."""
-    if len(Files(spark).names(path)) < 2:
+    names = [name for name in Files(spark).names(path) if not name.startswith(("_", "."))]
+    if len(names) < 2:
         return
-    file = F.col("_metadata.file_path").alias("file")
-    lines = _lines(spark, path).where("_metadata.file_block_start = 0").groupBy(file)
-    headers = lines.agg(F.first(F.regexp_extract("value", "^[\ufeff \t\r]*([^\r]*)", 1)).alias("header"))
-    each = headers.groupBy("header").agg(F.min("file").alias("file")).orderBy("file").take(2)
-    if len(each) > 1:
-        one, other = each
-        raise UsageError(
-            f"input {path}: its files have not the same columns in the same order: {one['file']} begins with "
-            f"{one['header'][:200]!r}, {other['file']} with {other['header'][:200]!r}; read them one by one"
-        )
+    first, *others = ((name, _header(spark, f"{path}/{name}")) for name in names[:HEADERS_SEEN])
+    for name, header in others:
+        if header != first[1]:
+            raise UsageError(
+                f"input {path}: its files have not the same columns in the same order: {first[0]} has "
+                f"{', '.join(first[1])}; {name} has {', '.join(header)}; read them one by one"
+            )
+
+
+def _header(spark: SparkSession, path: str) -> list[str]:
+    """The names in the first line that is not blank, in lower case and without quotes; `id` for an id."""
+    line = _lines(spark, path).first()
+    header = (line[0] if line else "").strip("\ufeff \t\r").partition("\r")[0].lower()
+    names = [name.strip().strip('"') for name in header.split(max(",;\t", key=header.count))]
+    return ["id"] if len(names) == 1 and names[0].isdecimal() else names
 
 
 def _lines(spark: SparkSession, path: str) -> DataFrame:

@@ -23,6 +23,10 @@ WHOLE_TEXTS = (
 )
 
 
+# Beside a wrapping these are the wrapping's own: the tweet is what is within.
+WRAPPINGS_OWN = {"id", "id_str", "text", *(name.split(".")[0] for name in WHOLE_TEXTS)}
+
+
 @dataclass(frozen=True)
 class Found:
     """A column, or a value within one: its name with dots, and its type."""
@@ -69,7 +73,7 @@ def tweets(frame: DataFrame) -> DataFrame:
     data, wrapped = find(frame, "data"), find(frame, "tweet")
     if data and "text" in _names_within(data.kind) and not find(frame, "text"):
         pages = data.column if isinstance(data.kind, ArrayType) else F.array(data.column)
-        others = (named(name) for name in frame.columns if name != "data")
+        others = (named(name) for name in frame.columns if name not in ("data", "tweet"))
         taken = frame.select(F.explode(pages).alias("tweet"), *others)
         included = find(taken, "includes.tweets")
         came_along = [included.column.alias("_included")] if included else []
@@ -88,8 +92,8 @@ def whole_text(frame: DataFrame) -> Iterator[Found]:
 
 
 def _unwrapped(frame: DataFrame, *more: Column) -> DataFrame:
-    """What is in the column `tweet`, and beside it every column whose name that does not take."""
-    taken = {name.lower() for name in frame.select("tweet.*").columns}
+    """What is in the column `tweet`; beside it what has other names, but for an id and a text."""
+    taken = WRAPPINGS_OWN | {name.lower() for name in frame.select("tweet.*").columns}
     others = (named(name) for name in frame.columns if name.lower() not in taken)
     return frame.select("tweet.*", *others, *more)
 

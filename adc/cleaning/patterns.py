@@ -75,7 +75,7 @@ WHOLE = (
 # follow without a space. A stretched httttp:// is one too: shortened as an elongation it would become one.
 LINK = (
     r"(?i)(?:ht{2,}ps?://|(?:\b|_+)(?:pic\.twit{2,}er\.com/|t\.co/|www\.[a-z0-9]))"
-    r"[^\s\x{0600}-\x{06FF}\x{200D}\x{2600}-\x{27BF}\x{2B00}-\x{2BFF}\x{FE0F}\x{1F000}-\x{1FAFF}<>\"»”]*"
+    rf"[^\s\x{{0600}}-\x{{06FF}}{PICTURE[1:-1]}\x{{1F1E6}}-\x{{1F1FF}}<>\"»”]*"
 )
 ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 HANDLE = r"@[A-Za-z0-9_]+"

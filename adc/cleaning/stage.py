@@ -51,7 +51,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         limits = job.settings.clean
         rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
         checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, rules)
-        job.lake.forget_others(checkpoint)
+        job.lake.go_on(checkpoint)
         if full:
             job.lake.files.delete(checkpoint)
         if not job.lake.files.exists(checkpoint):

@@ -7,6 +7,8 @@ the corpus are like its tweets in the validation split, however many there are o
 """
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -106,8 +108,10 @@ def _forget_groups(job: Job, bundle: Bundle, there: set[tuple[str, str]]) -> Non
     """Deletes groups of the groupings just counted that no tweet is in any more."""
     own = (F.col("model") == bundle.model) & F.col("grouping").isin(sorted({name for name, _ in there}))
     known = job.lake.read(SHARES).where(own).select("grouping", "value").distinct().collect()
-    for name, value in {tuple(row) for row in known} - there:
-        job.lake.delete(SHARES, own & (F.col("grouping") == name) & (F.col("value") == value))
+    gone = {tuple(row) for row in known} - there
+    each = [(F.col("grouping") == name) & (F.col("value") == value) for name, value in sorted(gone)]
+    if each:
+        job.lake.delete(SHARES, own & reduce(or_, each))
 
 
 def share_rows(

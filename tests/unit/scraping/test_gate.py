@@ -72,23 +72,25 @@ def test_a_task_that_dies_gives_its_turns_back(server):
 
 def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_a_slow_one_keeps_them(monkeypatch):
     ended: list[int] = []
-    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.2)
+    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.5)
     with (
         GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", end=ended.append) as server,
         join(server) as slow,
     ):
         slow.enter()
         suspended = subprocess.Popen(
-            [sys.executable, "-c", HANGING, str(server.address[1]), server.key, "0.2"], stdout=subprocess.PIPE
+            [sys.executable, "-c", HANGING, str(server.address[1]), server.key, "0.5"], stdout=subprocess.PIPE
         )
         try:
             assert suspended.stdout is not None
             suspended.stdout.readline()  # it has its turn
-            time.sleep(3)
+            time.sleep(6)
             assert not ended
             psutil.Process(suspended.pid).suspend()
-            with ThreadPoolExecutor(1) as threads:
-                threads.submit(slow.enter).result(SECONDS)
+            waiting = threading.Thread(target=slow.enter, daemon=True)
+            waiting.start()
+            waiting.join(2 * SECONDS)
+            assert not waiting.is_alive()
         finally:
             suspended.kill()
             suspended.communicate()
