@@ -118,7 +118,9 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     if line_ending:
         # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
         reader = reader.option("lineSep", line_ending)
-    names = reader.csv(path).columns
+    # What folders name, as in day=1/, comes behind a file's own columns.
+    partitions = [name for name in spark.read.text(path).columns if name != "value"]
+    names = [name for name in reader.csv(path).columns if name not in partitions]
     if not names:
         return spark.createDataFrame([], StructType())
     if len(names) == 1 and names[0].strip().isdecimal():
@@ -129,7 +131,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
     *others, last = names
     last = last.rstrip("\r")
-    rows = reader.schema(schema).csv(path).toDF(*others, last, BAD_RECORD)
+    rows = reader.schema(schema).csv(path).toDF(*others, last, BAD_RECORD, *partitions)
     end = named(last)
     # Named beside another column: Spark does not read the bad records alone.
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()

@@ -139,6 +139,20 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
         read("folder")
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_folders_name_is_a_column_too(read, tmp_path, name):
+    for day, text in (("1", "a"), ("2", "b } { c")):
+        place = tmp_path / "parted" / f"day={day}" / name
+        place.parent.mkdir(parents=True)
+        line = (
+            json_lines([{"id": day, "text": text}]) if name == "a.jsonl" else f"id,text\r\n{day},{text}\r\n"
+        )
+        place.write_bytes(line.encode())
+    form = name.rpartition(".")[2].replace("jsonl", "json")
+    found = read("parted", None, ("id", "text", "day"), format=form, keep="day")
+    assert found == [("1", "a", "1"), ("2", "b } { c", "2")]
+
+
 def test_columns_are_found_by_their_usual_names_or_by_settings(read):
     usual = "Tweet_ID,Full_Text,Country,user_id,date\n1,نص, EG ,9,2020-01-02\n2,نص, ,,\n"
     shown = ("id", "source", "text", "dialect", "author", "created_at", "split", "weight")
