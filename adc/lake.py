@@ -141,14 +141,15 @@ class Lake:
         tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
         return self.path("_checkpoints", target.name, tables, *parts)
 
-    def go_on(self, checkpoint: str, kind: str = "all") -> None:
+    def go_on(self, checkpoint: str, kind: str = "all", anew: bool = False) -> None:
         """To be called before a stream: forgets its checkpoint where another of its kind was used after it.
 
-        The target holds that one's results since, so that what this one had done has to be done again.
+        The target holds that one's results since, so that what this one had done has to be done again; as
+        when it is to be done `anew`.
         """
         folder, _, own = checkpoint.rpartition("/")
         latest = f"{folder}/latest-{kind}"
-        if self.files.exists(latest) and self.files.read_text(latest) != own:
+        if anew or (self.files.exists(latest) and self.files.read_text(latest) != own):
             self.files.delete(checkpoint)
         self.files.write_text(latest, own)
 

@@ -48,7 +48,7 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
     own_id = F.nullif(_trimmed(_string(id_)), F.lit(""))
-    own_id = F.when(~own_id.rlike(ROUNDED), own_id)
+    own_id = F.when(~_rounded(id_), own_id)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
@@ -71,7 +71,7 @@ def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column | None:
     found = _column(frame, settings.id, ID_NAMES, "input.id")
     if found is None or found.kind.typeName() != "string":
         return None
-    return _trimmed(_string(found)).rlike(ROUNDED)
+    return _rounded(found)
 
 
 def kept_columns(settings: InputSettings) -> dict[str, str]:
@@ -90,6 +90,10 @@ def kept_columns(settings: InputSettings) -> dict[str, str]:
             raise UsageError(f"input.keep={given}: {name} is kept already")
         kept[name] = given
     return kept
+
+
+def _rounded(id_: Found | None) -> Column:
+    return _trimmed(_string(id_)).rlike(ROUNDED)
 
 
 def _dialect(frame: DataFrame, settings: InputSettings) -> Column:

@@ -86,7 +86,7 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
         together = F.col("value").rlike(TOGETHER)
         # Columns that folders name, as in day=1/, are beside the lines' own: there is no taking lines apart.
-        if spark.read.text(path).columns == ["value"] and not lines.where(together).isEmpty():
+        if not _partitions(spark, path) and not lines.where(together).isEmpty():
             apart = lines.where(together).mapInArrow(split_texts, "value STRING")
             return reader.json(lines.where(~together).union(apart))
         frame = reader.json(path)
@@ -118,8 +118,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     if line_ending:
         # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
         reader = reader.option("lineSep", line_ending)
-    # What folders name, as in day=1/, comes behind a file's own columns.
-    partitions = [name for name in spark.read.text(path).columns if name != "value"]
+    partitions = _partitions(spark, path)
     names = [name for name in reader.csv(path).columns if name not in partitions]
     if not names:
         return spark.createDataFrame([], StructType())
@@ -157,8 +156,18 @@ def _header(spark: SparkSession, path: str) -> list[str]:
     """The names in the first line that is not blank, in lower case and without quotes; `id` for an id."""
     line = _lines(spark, path).first()
     header = (line[0] if line else "").strip("\ufeff \t\r").partition("\r")[0].lower()
-    names = [name.strip().strip('"') for name in header.split(max(",;\t", key=header.count))]
+    names = [name.strip().strip('"') for name in header.split(_separator(header))]
     return ["id"] if len(names) == 1 and names[0].isdecimal() else names
+
+
+def _separator(header: str) -> str:
+    """The character between columns that a header line shows, or one that it has not."""
+    return max(",;\t", key=header.count)
+
+
+def _partitions(spark: SparkSession, path: str) -> list[str]:
+    """The columns that folders name, as in day=1/: they come behind a file's own."""
+    return [name for name in spark.read.text(path).columns if name != "value"]
 
 
 def _lines(spark: SparkSession, path: str) -> DataFrame:
@@ -181,7 +190,7 @@ def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
     """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
     line = _lines(spark, path).first()
     header = line[0] if line else ""
-    separator = max(",;\t", key=header.count)
+    separator = _separator(header)
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
     return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
 

@@ -51,9 +51,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         limits = job.settings.clean
         rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
         checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, rules)
-        job.lake.go_on(checkpoint)
-        if full:
-            job.lake.files.delete(checkpoint)
+        job.lake.go_on(checkpoint, anew=full)
         if not job.lake.files.exists(checkpoint):
             job.say("a full pass: no earlier run with these tables and this profile is known")
         waves.stream(job.lake.changes(RAW_TWEETS), checkpoint)

@@ -92,9 +92,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
         checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)
-        lake.go_on(checkpoint, bundle.model)
-        if replace:
-            lake.files.delete(checkpoint)
+        lake.go_on(checkpoint, bundle.model, anew=replace)
         if not lake.files.exists(checkpoint):
             job.say("a full pass: no earlier run of this model over these tables is known")
         waves.stream(lake.changes(CLEAN_TWEETS), checkpoint)

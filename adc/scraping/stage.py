@@ -61,8 +61,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
         try:
             _report(job, work)
             if job.dry_run:
-                number = work.to_ask.count() if limit is None else min(limit, work.to_ask.count())
-                job.say(f"dry run: {number:,} ids would be asked of {url}")
+                job.say(f"dry run: {_number(work.to_ask, limit):,} ids would be asked of {url}")
                 return
             _keep_labels(job, work)
             _ask(job, work, url, limit)
@@ -168,11 +167,15 @@ def _keep_labels(job: Job, work: WorkList) -> None:
     )
 
 
+def _number(ids: DataFrame, limit: int | None) -> int:
+    return ids.count() if limit is None else min(limit, ids.count())
+
+
 def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     scrape_settings = job.settings.scrape
     size = scrape_settings.batch_size or APIS[scrape_settings.api].largest_batch
     todo = ranked(work.to_ask, job.staging)
-    total = todo.count() if limit is None else min(limit, todo.count())
+    total = _number(todo, limit)
     context = job.lake.spark.sparkContext
     parts = PARTS_A_SLOT * context.defaultParallelism
     policy = Policy(scrape_settings.max_attempts)

@@ -41,6 +41,11 @@ from adc.training.watch import ranks_watched
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
 PREPARED = "prepared"
+# Rules without which a profile is not one to train on, and what it leaves.
+NEEDED_RULES = {
+    "mentions": "user handles in: a model would learn authors, not dialects",
+    "white_space": "white space as it is, and words would hold line breaks",
+}
 
 
 def train(job: Job, target: str | None = None) -> None:
@@ -65,16 +70,11 @@ def train(job: Job, target: str | None = None) -> None:
 
     tweets = lake.read(CLEAN_TWEETS)
     profile = load_profile(settings.clean.profile)
-    if "mentions" not in profile.switches:
-        raise UsageError(
-            f"clean.profile={settings.clean.profile} leaves user handles in: a model would learn authors, "
-            "not dialects; switch its rule `mentions` on"
-        )
-    if "white_space" not in profile.switches:
-        raise UsageError(
-            f"clean.profile={settings.clean.profile} leaves white space as it is, and words would hold line "
-            "breaks; switch its rule `white_space` on"
-        )
+    for rule, harm in NEEDED_RULES.items():
+        if rule not in profile.switches:
+            raise UsageError(
+                f"clean.profile={settings.clean.profile} leaves {harm}; switch its rule `{rule}` on"
+            )
     if tweets.where(tweets.profile_hash != profile.hash).head(1):
         raise UsageError(
             f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
