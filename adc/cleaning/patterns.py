@@ -63,13 +63,11 @@ WRITTEN_OUT = {
 } | {0xFDFD: "بسم الله الرحمن الرحيم"}
 NFKC_SURPRISE = NOT_NFKC[:-1] + r"\x{FC5E}-\x{FC63}\x{FE70}-\x{FE7F}\x{FDFD}]"
 
-# Texts in which a rule looks beyond a word: for tags, or what may become one; at line breaks that are no
-# white space to RE2; for what NFKC is kept from; for RT, or what becomes it, with an @ before any Arabic
-# letter; at İ and ı, or what becomes one, to Python an i, once it looks at a text for elongation.
-WHOLE = (
-    rf"[&<\x{{0085}}\x{{0130}}\x{{0131}}\x{{0307}}\x{{2028}}\x{{2029}}\x{{1D6A4}}]|{NFKC_SURPRISE}"
-    r"|^[^@\x{FE6B}\x{FF20}\x{0621}-\x{063A}\x{0641}-\x{064A}]+[@\x{FE6B}\x{FF20}]"
-)
+# Where a rule looks beyond a word: for tags, or what may become one; at line breaks that are no white space
+# to RE2; for what NFKC is kept from.
+BEYOND_A_WORD = rf"[&<\x{{0085}}\x{{2028}}\x{{2029}}]|{NFKC_SURPRISE}"
+# For RT, or what becomes it: an @ before any Arabic letter, but not at once.
+RETWEET = r"^[^@\x{FE6B}\x{FF20}\x{0621}-\x{063A}\x{0641}-\x{064A}]+[@\x{FE6B}\x{FF20}]"
 
 # What ends a link: white space and what cannot stand in one; Arabic text, emoji and closing quotes often
 # follow without a space. A stretched httttp:// is one too: shortened as an elongation it would become one.
@@ -100,10 +98,8 @@ KEYBOARD_LETTERS = {"ك": "کڪګ", "ي": "یېےۍ", "ه": "ہھەۀۂ", "ة": 
 LOAN_LETTERS = {"ك": "گڭ", "ج": "چ", "ب": "پ", "ف": "ڤ", "ق": "ڨ", "ز": "ژ"}
 ARABIC_DIGITS = ("٠۰", "١۱", "٢۲", "٣۳", "٤۴", "٥۵", "٦۶", "٧۷", "٨۸", "٩۹")
 
-# RE2 has no back-references, so the letters that may be repeated are spelled out.
-# The last of the Arabic ones come from Persian, Kurdish and Maghrebi keyboards.
+# Letters that may be stretched. The last of the Arabic ones are Persian, Kurdish and Maghrebi.
 REPEATABLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءؤئأإآٱگچڤپژڨڭکیےھہەۆۇۋێabcdefghijklmnopqrstuvwxyz"
-ANY_ELONGATION = "(?i)" + "|".join(f"{letter}{{3,}}" for letter in REPEATABLE)
 
 
 def in_python(pattern: str) -> str:

@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from unicodedata import normalize
 
 import numpy as np
@@ -17,7 +18,6 @@ import pyarrow.compute as pc
 
 from adc.cleaning.patterns import (
     ADDRESS,
-    ANY_ELONGATION,
     ARABIC_DIGITS,
     EMOJI_SEQUENCE,
     EMOJI_SHAPERS,
@@ -43,7 +43,7 @@ from adc.cleaning.patterns import (
     WRITTEN_OUT,
     in_python,
 )
-from adc.cleaning.words import Kind, Step, data_of, nulls_as_in, offsets_of, strings
+from adc.cleaning.words import Kind, Step, data_of, nulls_as_in, offsets_of, strings, taken_by
 
 # Marker tokens by the private-use character that stands for them while rules run.
 MARKERS = {
@@ -58,10 +58,11 @@ MARKERS = {
 }
 URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTICON_MARK, LAUGH_MARK = MARKERS
 
+# Between texts that are looked at together. `first` frees texts of it.
+_BETWEEN = "\ue00e"
+
 # Where a sign may stand three times or more.
 MANY_SIGNS = rf"{PUNCTUATION}{{3}}|(?:{EMOJI_SEQUENCE}){{3}}"
-# Doubles are spelling; a run of three or more is feeling.
-ELONGATED = re.compile(rf"(?i)([{REPEATABLE}])\1{{2,}}")
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,7 @@ def chained(*steps: Step) -> Step:
 
 def seldom(pattern: str, step: Step) -> Step:
     """A step taken only by the few texts that match: looking costs less than doing."""
-
-    def run(texts: pa.Array) -> pa.Array:
-        hits = pc.match_substring_regex(texts, pattern)
-        if not pc.any(hits).as_py():
-            return texts
-        return pc.replace_with_mask(texts, hits, step(texts.filter(hits)))
-
-    return run
+    return lambda texts: taken_by(pc.match_substring_regex(texts, pattern), texts, step)
 
 
 def where(pattern: str, change: Callable[[str], str]) -> Step:
@@ -169,10 +163,54 @@ def _laughter(text: str) -> str:
     return _LAUGHTER.sub(lambda laugh: spellings[laugh[0][0].lower()], text)
 
 
+# Which of the letters that may be repeated a character is, by its code point; 0: none of them.
+_LETTERS = np.zeros(1 << 16, np.uint8)
+for _number, _letter in enumerate(REPEATABLE, 1):
+    _LETTERS[[ord(_letter), ord(_letter.upper())]] = _number
+
+
+def shortened(most: int) -> Step:
+    """A step that leaves `most` (1 or 2) of a letter that stands three times or more, in either case.
+
+    Doubles are spelling; a run of three or more is feeling.
+    """
+
+    def shorten(texts: pa.Array) -> pa.Array:
+        codes = np.frombuffer(_BETWEEN.join(texts.to_pylist()).encode("utf-32-le"), np.uint32)
+        letters = _LETTERS[np.minimum(codes, len(_LETTERS) - 1)]
+        # Whether it is the letter before it, too; with one more place on either side.
+        again = np.zeros(len(codes) + 2, bool)
+        again[2:-1] = (letters[1:] == letters[:-1]) & (letters[1:] > 0)
+        surplus = again[1:-1] & again[:-2]
+        if most == 1:
+            surplus |= again[1:-1] & again[2:]
+        return pa.array(codes[~surplus].tobytes().decode("utf-32-le").split(_BETWEEN), pa.string())
+
+    return lambda texts: taken_by(_with_runs(texts), texts, shorten)
+
+
+def _holding(texts: pa.Array, places: np.ndarray) -> pa.Array:
+    """Which texts hold one of these places of their UTF-8: bool (N,)."""
+    offsets = offsets_of(texts)
+    hits = np.zeros(len(texts), bool)
+    hits[np.searchsorted(offsets - offsets[0], places, side="right") - 1] = True
+    return pa.array(hits)
+
+
+def _with_runs(texts: pa.Array) -> pa.Array:
+    """Which texts may have a letter three times in a row, by their bytes: bool (N,)."""
+    data = data_of(texts)
+    alike = (data[:-2] == data[2:]) & (data[2:] >= 0x80) & (data[2:] < 0xC0)
+    small = data | 0x20
+    twice = (small[:-1] == small[1:]) & (small[1:] > 0x60) & (small[1:] < 0x7B)
+    runs = np.concatenate([np.flatnonzero(alike[:-2] & alike[2:]), np.flatnonzero(twice[:-1] & twice[1:])])
+    return _holding(texts, runs)
+
+
 WITHOUT_STRAYS = replaced(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}", r"\1")
 
 # What marks and stretches letters goes before links and handles are looked for: it can hide them.
-# Rules that need no kind look beyond words, and see the texts that match WHOLE, as all rules do.
+# Rules that need no kind look beyond words, and see the texts that stay in one, as all rules do.
 RULES: tuple[Rule, ...] = (
     Rule("html", "HTML entities, to a fixed point, and tags", Kind.NONE,
          {"on": chained(where("&", _without_surprises), replaced(TAG, " "))}),
@@ -183,7 +221,7 @@ RULES: tuple[Rule, ...] = (
     Rule("unicode", "NFKC: presentation forms, ligatures (ﷺ too) to letters, full-width forms to plain ones",
          Kind.OTHER, {"on": seldom(NOT_PLAIN, _nfkc)}),
     Rule("invisible", "zero-width, direction and control characters; what shapes emoji stays within them",
-         Kind.BREAK,
+         Kind.MARK,
          {"on": chained(replaced(INVISIBLE, ""),
                         seldom(EMOJI_SHAPERS, seldom(STRAY_SHAPER, WITHOUT_STRAYS)))}),
     Rule("tashkeel", "vowel marks, superscript alef and Quranic marks", Kind.MARK,
@@ -209,12 +247,13 @@ RULES: tuple[Rule, ...] = (
          {"on": chained(replaced("ؤ", "و"), replaced("ئ", "ي"), replaced("ء", ""))}, "ؤئء"),
     Rule("emoticons", "emoticons such as :) and <3", Kind.SIGN | Kind.LETTER,
          marked(EMOTICON, EMOTICON_MARK)),
-    Rule("repeats", "a punctuation mark or emoji three times or more, to two or to one", Kind.SIGN, {
+    Rule("repeats", "a punctuation mark or emoji three times or more, to two or to one",
+         Kind.SIGN | Kind.EMOJI, {
         "two": where(MANY_SIGNS, lambda text: _REPEATED.sub(r"\1\1", text)),
         "one": where(MANY_SIGNS, lambda text: _REPEATED.sub(r"\1", text)),
     }),
     Rule("emoji", "emoji: each a token of its own, or one marker, or nothing; sequences stay whole",
-         Kind.OTHER, {"keep": replaced(EMOJI_SEQUENCE, r" \0 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
+         Kind.EMOJI, {"keep": replaced(EMOJI_SEQUENCE, r" \0 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
     Rule("numbers", "numbers", Kind.DIGIT, marked(NUMBER, NUMBER_MARK)),
     Rule("latin", "Latin letters to lower case", Kind.LETTER,
          {"on": pc.utf8_lower, "drop": replaced(r"\p{Latin}+", " ")}),
@@ -222,35 +261,37 @@ RULES: tuple[Rule, ...] = (
         "on": where(LAUGHTER, _laughter),
         "marker": where(LAUGHTER, lambda text: _LAUGHTER.sub(f" {LAUGH_MARK} ", text)),
     }, "هخ"),
-    Rule("elongation", "a letter three times or more, to two or to one", Kind.RUN | Kind.MARK | Kind.LETTER, {
-        "two": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:2], text)),
-        "one": where(ANY_ELONGATION, lambda text: ELONGATED.sub(lambda run: run[0][:1], text)),
+    Rule("elongation", "a letter three times or more, to two or to one", Kind.MARK | Kind.LETTER, {
+        "two": shortened(2),
+        "one": shortened(1),
     }),
-    Rule("punctuation", "punctuation: each mark a token of its own, or nothing", Kind.SIGN,
+    Rule("punctuation", "punctuation: each mark a token of its own, or nothing", Kind.SIGN | Kind.EMOJI,
          {"space": replaced(PUNCTUATION, r" \0 "), "drop": replaced(r"[\pP\pS]+", " ")}),
     Rule("white_space", "runs of white space to one space, none at the ends", Kind.ANY,
          {"on": chained(single_spaced, replaced(SURPLUS_SPACE, " "), pc.utf8_trim_whitespace)}),
 )  # fmt: skip
 
 
-def _private(texts: pa.Array) -> np.ndarray:
-    """How many of the texts' characters from U+E000 to U+E03F end with each byte: (256,)."""
+def _private(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the texts' UTF-8 characters from U+E000 to U+E03F stand, and their last bytes."""
     data = data_of(texts)
     lead = np.flatnonzero(data == 0xEE)
-    return np.bincount(data[lead[data[lead + 1] == 0x80] + 2], minlength=256)
+    lead = lead[data[lead + 1] == 0x80]
+    return lead, data[lead + 2]
 
 
 def first(texts: pa.Array) -> pa.Array:
     """Texts without private-use characters of their own, which rules would take for markers."""
-    if not _private(texts)[0x80:0x90].any():
+    _, own = _private(texts)
+    if not (own < 0x90).any():
         return texts
     return pc.replace_substring_regex(texts, r"[\x{E000}-\x{E00F}]", "\ufffd")
 
 
 def last(texts: pa.Array) -> pa.Array:
     """Marker tokens in place of the characters that stood for them."""
-    there = _private(texts)
-    for character, token in MARKERS.items():
-        if there[character.encode()[2]]:
-            texts = pc.replace_substring(texts, character, token)
+    places, characters = _private(texts)
+    holding = {mark: _holding(texts, places[characters == mark.encode()[2]]) for mark in MARKERS}
+    for mark, hits in holding.items():
+        texts = taken_by(hits, texts, partial(pc.replace_substring, pattern=mark, replacement=MARKERS[mark]))
     return texts

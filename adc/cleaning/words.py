@@ -1,7 +1,7 @@
 """The fast way through a column of texts: each rule sees only the words that it could change.
 
-But for a few texts (WHOLE) no rule looks beyond a word. Four words in five are plain Arabic letters, which
-most rules leave alone; of the others, their bytes tell which rules they need (Kind). They are sorted by
+But for a few texts (whole_texts) no rule looks beyond a word. Four words in five are plain Arabic letters,
+which most rules leave alone; of the others, their bytes tell which rules they need (Kind). They are sorted by
 that, joined to texts of several words, as a rule costs more a text than a byte, and put back into place.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adc.cleaning.patterns import WHOLE
+from adc.cleaning.patterns import BEYOND_A_WORD, RETWEET
 
 # Texts in, texts out: pyarrow string arrays of one length.
 Step = Callable[[pa.Array], pa.Array]
@@ -25,15 +25,15 @@ class Kind(IntFlag):
     NONE = 0
     LETTER = 1  # Latin, or an Arabic one that a rule of the profile changes
     DIGIT = 2
-    BREAK = 4  # line breaks, other controls, doubled spaces
+    BREAK = 4  # line breaks, doubled spaces
     DOT = 8  # . and /
     SIGN = 16  # any punctuation
-    MARK = 32  # tashkeel, tatweel, Arabic digits
-    RUN = 64  # an Arabic letter three times
-    OTHER = 128  # all else, emoji among it
+    MARK = 32  # tashkeel, tatweel, Arabic digits, controls; an Arabic letter three times
+    EMOJI = 64  # those that normalisation leaves alone
+    OTHER = 128  # all else
     # A word with OTHER counts as having everything: normalisation may make anything of it.
     ANY = 255
-    # A text that matches WHOLE stays in one, and every rule sees it.
+    # A text that stays in one; every rule sees it.
     WHOLE = 256
 
 
@@ -41,6 +41,8 @@ class Kind(IntFlag):
 _SEPARATOR = "\ue00f"
 # With more of them rules cost less a word, but also change texts of which most words do not need it.
 _WORDS_A_TEXT = 8
+# The third bytes of U+1F300 to U+1F6FF and U+1F900 to U+1F9FF: (256,).
+_EMOJI_BLOCKS = np.isin(np.arange(256), [*range(0x8C, 0x9C), *range(0xA4, 0xA8)])
 _TEXTS_A_BLOCK = 512
 
 
@@ -51,9 +53,10 @@ def kinds_by_byte(changed: str) -> bytes:
     A letter is told by its second byte: those after D8 (ء to غ) and those after D9 (ف to ي) differ.
     """
     table = np.full(256, Kind.ANY, np.uint8)
-    # Controls that come out may leave three of a letter side by side.
-    table[:0x20] = table[0x7F] = Kind.BREAK | Kind.RUN
+    table[:0x20] = table[0x7F] = Kind.MARK
+    table[[ord(character) for character in "\t\n\v\f\r"]] = Kind.BREAK
     table[0x21:0x7F] = Kind.SIGN
+    table[[ord("&"), ord("<")]] = Kind.ANY  # of an entity, a tag
     table[ord(" ")] = 0
     for kind, characters in (
         (Kind.LETTER, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
@@ -64,7 +67,6 @@ def kinds_by_byte(changed: str) -> bytes:
     table[[0xD8, 0xD9]] = table[0x81:0x8B] = table[0xA1:0xBB] = 0
     table[0x80] = table[0x8B:0xA0] = Kind.MARK
     table[[0x9B, 0x9F]] = 0  # ؛ and ؟
-    table[0x9C] |= Kind.BREAK  # after D8 a direction mark
     for letter in changed:
         table[letter.encode()[1]] = Kind.LETTER
     return table.tobytes()
@@ -72,7 +74,7 @@ def kinds_by_byte(changed: str) -> bytes:
 
 def strings(offsets: np.ndarray, data: np.ndarray) -> pa.Array:
     """Texts (N,) from offsets (N + 1,) into UTF-8 (B,)."""
-    ends = pa.py_buffer(offsets.astype(np.int32))
+    ends = pa.py_buffer(offsets.astype(np.int32, copy=False))
     return pa.StringArray.from_buffers(len(offsets) - 1, ends, pa.py_buffer(data))
 
 
@@ -94,6 +96,15 @@ def nulls_as_in(texts: pa.Array, made: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_valid(texts), made, None) if texts.null_count else made
 
 
+def taken_by(hits: pa.Array, texts: pa.Array, step: Step) -> pa.Array:
+    """The texts (N,) after a step that only the hits take: bool (N,), NULL is none."""
+    if not pc.any(hits).as_py():
+        return texts
+    if pc.all(hits, skip_nulls=False).as_py():
+        return step(texts)
+    return pc.replace_with_mask(texts, hits, step(texts.filter(hits)))
+
+
 def words_of(texts: pa.Array, table: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where words begin in the texts' data and their kinds, (W,) each, and the texts' first words, (N + 1,).
 
@@ -101,13 +112,13 @@ def words_of(texts: pa.Array, table: bytes) -> tuple[np.ndarray, np.ndarray, np.
     """
     data, offsets = data_of(texts), offsets_of(texts)
     offsets = offsets - offsets[0]
-    begins, kinds = [np.empty(0, np.int64)], [np.empty(0, np.uint8)]
+    begins, kinds = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
     # By blocks that stay in the cache.
     for start in range(0, len(texts), _TEXTS_A_BLOCK):
         block = offsets[start : start + _TEXTS_A_BLOCK + 1]
         if block[0] < block[-1]:
             found, kinds_of_found = _words_of_block(data[block[0] : block[-1]], block[:-1] - block[0], table)
-            begins.append(found + block[0])
+            begins.append(found.astype(np.int32) + block[0])
             kinds.append(kinds_of_found)
     words = np.concatenate(begins)
     return words, np.concatenate(kinds), np.searchsorted(words, offsets)
@@ -128,7 +139,12 @@ def _words_of_block(data: np.ndarray, texts: np.ndarray, table: bytes) -> tuple[
     add(1, digits, Kind.DIGIT | Kind.MARK)
     add(1, late ^ digits, Kind.ANY)
     alike = (data[:-2] == data[2:]) & (data[2:] < 0xC0)
-    add(4, alike[:-2] & alike[2:], Kind.RUN)
+    add(4, alike[:-2] & alike[2:], Kind.MARK)
+    far = np.flatnonzero(data == 0xF0)  # U+10000 and above, four bytes each
+    emoji = (data[far + 1] == 0x9F) & _EMOJI_BLOCKS[data[far + 2]]
+    kinds[far[~emoji]] = Kind.ANY
+    far = far[emoji]
+    kinds[far], kinds[far + 1], kinds[far + 2], kinds[far + 3] = Kind.EMOJI, 0, 0, 0
     begins = data == 0x20
     surplus = begins[:-1] & (here <= 0x20)
     add(0, surplus, Kind.BREAK)
@@ -138,6 +154,16 @@ def _words_of_block(data: np.ndarray, texts: np.ndarray, table: bytes) -> tuple[
     return words, np.bitwise_or.reduceat(kinds, words)
 
 
+def whole_texts(texts: pa.Array, kinds: np.ndarray, first_words: np.ndarray) -> np.ndarray:
+    """Which texts have to stay in one, from the kinds of their words: bool (N,)."""
+    found = pc.fill_null(pc.match_substring_regex(texts, RETWEET), False)
+    whole: np.ndarray = found.to_numpy(zero_copy_only=False, writable=True)
+    other = np.bitwise_or.reduceat(np.append(kinds, np.uint8(0)), first_words)[:-1] & Kind.OTHER != 0
+    found = pc.match_substring_regex(texts.filter(pa.array(other)), BEYOND_A_WORD)
+    whole[other] |= pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    return whole
+
+
 def clean_words(texts: pa.Array, table: bytes, steps: Sequence[tuple[Kind, Step]]) -> pa.Array:
     """Texts (N,) after the steps, each taken by the words that have one of its kinds.
 
@@ -145,48 +171,59 @@ def clean_words(texts: pa.Array, table: bytes, steps: Sequence[tuple[Kind, Step]
     """
     data = data_of(texts)
     words, kinds, first_words = words_of(texts, table)
-    whole = pc.fill_null(pc.match_substring_regex(texts, WHOLE), False)
-    kinds[np.repeat(whole.to_numpy(zero_copy_only=False), np.diff(first_words))] = Kind.NONE
+    whole = whole_texts(texts, kinds, first_words)
+    kinds[np.repeat(whole, np.diff(first_words))] = Kind.NONE
     # Pieces: words of the same kinds, side by side in a text.
     begins = np.empty(len(words) + 1, bool)
     begins[1:-1] = kinds[1:] != kinds[:-1]
     begins[first_words] = True
     places = np.flatnonzero(begins)
-    pieces = strings(np.append(words, len(data))[places], data)
+    pieces = strings(np.append(words, np.int32(len(data)))[places], data)
     kinds = kinds[places[:-1]]
     needy = np.flatnonzero(kinds)
     order = needy[np.argsort(kinds[needy], kind="stable")]
-    cleaned, alone = _cleaned(pieces.take(pa.array(order)), kinds[order], texts.filter(whole), steps)
-    rank = np.empty(len(kinds), np.int64)
-    rank[order] = np.arange(len(order))
-    pieces = pc.replace_with_mask(pieces, pa.array(kinds != 0), cleaned.take(pa.array(rank[needy])))
+    stay = pa.array(whole)
+    cleaned, alone = _cleaned(_joined(pieces, order), kinds[order], texts.filter(stay), steps)
+    place = np.arange(len(kinds))
+    place[order] = len(kinds) + 2 * np.arange(len(order))
+    pieces = pa.concat_arrays([pieces, _parted(cleaned)]).take(pa.array(place))
     # They lie one behind the other, so a text is from its first piece to the next text's.
     texts_again = strings(offsets_of(pieces)[np.searchsorted(places, first_words)], data_of(pieces))
     if len(alone):
-        texts_again = pc.replace_with_mask(texts_again, whole, alone)
+        texts_again = pc.replace_with_mask(texts_again, stay, alone)
     return nulls_as_in(texts, texts_again)
 
 
+def _joined(pieces: pa.Array, order: np.ndarray) -> pa.Array:
+    """Texts of the pieces in this order, each piece behind a separator."""
+    parts = np.full((len(order), 2), len(pieces))
+    parts[:, 1] = order
+    joined = pa.concat_arrays([pieces, pa.array([f" {_SEPARATOR}"])]).take(pa.array(parts.ravel()))
+    starts = np.arange(0, 2 * len(order), 2 * _WORDS_A_TEXT)
+    return strings(offsets_of(joined)[np.append(starts, 2 * len(order))], data_of(joined))
+
+
+def _parted(texts: pa.Array) -> pa.Array:
+    """The pieces of such texts, trimmed since, at even places; what divided them between."""
+    data = data_of(texts)
+    separators = np.flatnonzero(data == 0xEE)
+    separators = separators[(data[separators + 1] == 0x80) & (data[separators + 2] == 0x8F)]
+    bounds = np.empty((len(separators), 2), np.int32)
+    bounds[:, 0] = separators + 3
+    bounds[:-1, 1] = separators[1:] - (data[separators[1:] - 1] == 0x20)
+    bounds[-1:, 1] = len(data)
+    return strings(bounds.ravel(), data) if len(bounds) else texts
+
+
 def _cleaned(
-    pieces: pa.Array, kinds: np.ndarray, alone: pa.Array, steps: Sequence[tuple[Kind, Step]]
+    joined: pa.Array, kinds: np.ndarray, alone: pa.Array, steps: Sequence[tuple[Kind, Step]]
 ) -> tuple[pa.Array, pa.Array]:
-    """Pieces (P,) of these kinds, and texts (A,), after the steps."""
-    joined = pc.binary_join_element_wise(pieces, f" {_SEPARATOR}", "")
-    starts = np.arange(0, len(pieces), _WORDS_A_TEXT)
-    texts = strings(offsets_of(joined)[np.append(starts, len(pieces))], data_of(joined))
-    # No piece stands at the beginning of a text, where some rules look.
-    texts = pa.concat_arrays([pc.binary_join_element_wise(_SEPARATOR, texts, ""), alone])
+    """Joined pieces of these kinds, and texts (A,), after the steps."""
+    texts = pa.concat_arrays([joined, alone])
     kinds_of_texts = np.full(len(texts), Kind.WHOLE, np.uint16)
-    if len(pieces):
-        kinds_of_texts[: len(starts)] = np.bitwise_or.reduceat(kinds, starts)
+    if len(kinds):
+        kinds_of_texts[: len(joined)] = np.bitwise_or.reduceat(kinds, np.arange(0, len(kinds), _WORDS_A_TEXT))
     for needs, step in steps:
         needed = kinds_of_texts & np.uint16(needs | Kind.WHOLE) != 0
-        if needed.all():
-            texts = step(texts)
-        elif needed.any():
-            mask = pa.array(needed)
-            texts = pc.replace_with_mask(texts, mask, step(texts.filter(mask)))
-    joined, alone = texts.slice(0, len(starts)), texts.slice(len(starts))
-    joined = pc.replace_substring(joined, _SEPARATOR, "", max_replacements=1)
-    in_one = strings(offsets_of(joined)[[0, -1]] - offsets_of(joined)[0], data_of(joined))
-    return pc.split_pattern(in_one, f" {_SEPARATOR}").flatten().slice(0, len(pieces)), alone
+        texts = taken_by(pa.array(needed), texts, step)
+    return texts.slice(0, len(joined)), texts.slice(len(joined))
