@@ -61,16 +61,23 @@ def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Of clean texts, (N,) each: words with Arabic letters; share of Arabic among the letters, or 0."""
     begins, kinds, first_words = words_of(clean, kinds_by_byte(""))
     data = data_of(clean)
-    ends = np.append(begins, len(data))
+    ends = np.append(begins, np.int32(len(data)))
     # A plain word is Arabic letters of two bytes each, behind a space unless it comes first.
-    letters = (np.diff(ends) - (data[begins] == 0x20)) // 2
-    figures = np.stack([letters > 0, letters, letters]).astype(np.int32)
+    plain = (np.diff(ends) - (data[begins] == 0x20)) // 2
+    plain[kinds != 0] = 0
+    figures = np.stack([_sums(plain > 0, first_words), *2 * [_sums(plain, first_words)]])
     others = strings(ends, data).filter(pa.array(kinds != 0)).dictionary_encode()
-    figures[:, kinds != 0] = _word_figures(others.dictionary)[:, others.indices.to_numpy()]
-    sums = np.zeros((3, len(kinds) + 1), np.int32)
-    np.cumsum(figures, axis=1, out=sums[:, 1:])
-    words, letters, arabic = np.diff(sums[:, first_words])
+    of_others = _word_figures(others.dictionary)[:, others.indices.to_numpy()]
+    first_others = np.searchsorted(np.flatnonzero(kinds), first_words)
+    words, letters, arabic = figures + [_sums(figure, first_others) for figure in of_others]
     return pa.array(words), pa.array(arabic / np.maximum(letters, 1))
+
+
+def _sums(figure: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """The sum of a figure of words (W,) over each text, from the texts' first words (N + 1,): int32 (N,)."""
+    sums = np.zeros(len(figure) + 1, np.int32)
+    np.cumsum(figure, out=sums[1:])
+    return np.diff(sums[firsts])
 
 
 def _word_figures(words: pa.Array) -> np.ndarray:
@@ -95,20 +102,21 @@ def other_language(texts: pa.Array) -> pa.Array:
     return pc.replace_with_mask(pa.array(np.zeros(len(texts), dtype=bool)), suspects, found)
 
 
-def repetitive(clean: pa.Array) -> pa.Array:
-    """Which clean texts say the same few Arabic words over and over: bool (N,)."""
-    lists = pc.utf8_split_whitespace(clean)
-    words = pc.list_flatten(lists).dictionary_encode()
-    codes = words.indices.to_numpy()
-    arabic = pc.match_substring_regex(words.dictionary, ARABIC_LETTER).to_numpy(zero_copy_only=False)[codes]
+def repetitive(clean: pa.Array, words: pa.Array) -> pa.Array:
+    """Which clean texts, of so many Arabic words, say the same few over and over: bool (N,)."""
+    enough = pc.greater_equal(words, REPETITIVE_WORDS)
+    lists = pc.utf8_split_whitespace(clean.filter(enough))
+    tokens = pc.list_flatten(lists).dictionary_encode()
+    codes = tokens.indices.to_numpy()
+    arabic = pc.match_substring_regex(tokens.dictionary, ARABIC_LETTER).to_numpy(zero_copy_only=False)[codes]
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    of_text = np.repeat(np.arange(len(clean), dtype=np.int64), lengths)[arabic]
-    kinds = max(1, len(words.dictionary))
+    of_text = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)[arabic]
+    kinds = max(1, len(tokens.dictionary))
     # Not np.unique, which hashes integers and takes several times as long here.
     pairs = np.sort(of_text * kinds + codes[arabic])
-    number = np.bincount(of_text, minlength=len(clean))
-    distinct = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // kinds, minlength=len(clean))
-    return pa.array((number >= REPETITIVE_WORDS) & (distinct <= LEAST_DISTINCT * number))
+    distinct = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // kinds, minlength=len(lengths))
+    few = distinct <= LEAST_DISTINCT * words.filter(enough).to_numpy()
+    return pc.replace_with_mask(pa.array(np.zeros(len(clean), dtype=bool)), enough, pa.array(few))
 
 
 def text_hashes(texts: pa.Array) -> list[str]:
@@ -151,7 +159,7 @@ def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arab
             pc.less(words, min_words),
             pc.less(ratio, min_arabic),
             other_language(texts),
-            repetitive(clean),
+            repetitive(clean, words),
         ),
         pa.scalar("empty"),
         pa.scalar("no_arabic"),

@@ -15,6 +15,9 @@ from adc.lake import latest_changes
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
+# So many splits a task slot even out what one of them has more.
+FEW_SPLITS = 4
+
 ROWS_DDL = (
     "id STRING, source STRING, dialect STRING, author STRING, created_at TIMESTAMP, weight DOUBLE, "
     "text STRING, clean STRING, n_words INT, arabic_ratio DOUBLE, text_hash STRING, split STRING, "
@@ -62,9 +65,17 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
 
 
 def on_all_slots(rows: DataFrame) -> DataFrame:
-    """The rows in at least as many partitions as there are task slots: a file of CSV is read as one."""
+    """The rows in at least as many partitions as there are task slots, none of them most of the work.
+
+    A compressed CSV is read in one piece; so is a row group of Parquet, however many splits it is cut into.
+    """
     slots = rows.sparkSession.sparkContext.defaultParallelism
-    return rows.repartition(slots) if rows.rdd.getNumPartitions() < slots else rows
+    splits = rows.rdd.getNumPartitions()
+    even = splits >= slots
+    if slots <= splits < FEW_SPLITS * slots and all(name.endswith(".parquet") for name in rows.inputFiles()):
+        sizes = [row["count"] for row in rows.groupBy(F.spark_partition_id()).count().collect()]
+        even = slots * max(sizes, default=0) < 2 * sum(sizes)
+    return rows if even else rows.repartition(slots, "id")
 
 
 FOUND = "status = 'found'"

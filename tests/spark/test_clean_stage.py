@@ -1,4 +1,7 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
 from adc.cleaning import load_profile
 from adc.cleaning.stage import clean, on_all_slots
@@ -123,6 +126,23 @@ def test_a_file_that_is_read_in_one_piece_is_cleaned_on_all_task_slots(spark):
     for partitions, expected in ((1, slots), (slots + 1, slots + 1)):
         rows = spark.range(0, 10, 1, partitions)
         assert on_all_slots(rows).rdd.getNumPartitions() == expected
+
+
+def test_a_parquet_file_of_one_row_group_is_cleaned_on_all_task_slots(spark, tmp_path):
+    slots = spark.sparkContext.defaultParallelism
+    texts = pa.table({"id": [str(number) for number in range(10_000)], "text": ["كلمة"] * 10_000})
+    spark.conf.set("spark.sql.files.openCostInBytes", 1)
+    try:
+        for group, moved in ((10_000, True), (1000, False)):
+            pq.write_table(texts, tmp_path / "archive.parquet", row_group_size=group)
+            rows = spark.read.parquet(f"file://{tmp_path}/archive.parquet")
+            assert rows.rdd.getNumPartitions() >= slots
+            spread = on_all_slots(rows)
+            assert (spread is not rows) == moved
+            most = max(row["count"] for row in spread.groupBy(F.spark_partition_id()).count().collect())
+            assert most < 1.2 * 10_000 / slots
+    finally:
+        spark.conf.unset("spark.sql.files.openCostInBytes")
 
 
 def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
