@@ -22,7 +22,7 @@ Commit = Callable[[DataFrame], Mapping[str, int]]
 
 POLL_SECONDS = 0.05
 # Waves that may wait to be committed: a kill costs these and the one in flight.
-MOST_BEHIND = 2
+MOST_BEHIND = 4
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Waves:
         ):
             try:
                 for number, rows in enumerate(waves):
-                    staged = stagers.submit(self._stage, number, rows)
+                    staged = stagers.submit(self._stage_in_pool, number, rows)
                     before = commits[-1] if commits else None
                     commits.append(committer.submit(self._commit_in_pool, staged, before))
                     while not (staged.done() or tail()):
@@ -119,6 +119,11 @@ class Waves:
         path = f"{self.job.staging}/wave-{number:06d}"
         self.transform(rows).write.mode("overwrite").parquet(path)
         return path
+
+    def _stage_in_pool(self, number: int, rows: DataFrame) -> str:
+        # Under the FAIR scheduler the next wave gets the first slot that is free, not the last.
+        self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", f"wave-{number % 2}")
+        return self._stage(number, rows)
 
     def _commit_in_pool(self, staged: Future[str], before: Future[None] | None) -> None:
         if before:

@@ -57,6 +57,7 @@ class GateServer:
         self._connections: set[_Connection] = set()
         self._counts: Counter[str] = Counter()
         self._closed = False
+        self._began: float | None = None
         self._looked = time.monotonic()
         self.key = secrets.token_hex(16)
         try:
@@ -85,6 +86,11 @@ class GateServer:
         with self._changed:
             return dict(self._counts)
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first turn was given."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
@@ -111,6 +117,7 @@ class GateServer:
                     self._waiting.clear()
                 wait = self._limiter.enter(time.monotonic()) if self._waiting else None
                 if wait == 0:
+                    self._began = self._began or time.monotonic()
                     connection = self._waiting.popleft()
                     connection.turns += 1
                     connection.tell({"go": True})

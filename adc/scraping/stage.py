@@ -32,10 +32,12 @@ STATUSES = ("found", "missing", "failed")
 # Ids of the first wave, from whose time the next ones are sized, in batches a request under way.
 FIRST_WAVE_BATCHES = 4
 EXAMPLES = 3
-# How long before a wave's end the next one begins.
-LEAD_SECONDS = 1.5
-# A wave's parts for each task that runs at once: what Spark does again when a worker dies.
-PARTS_A_SLOT = 4
+# How long before a wave's end the next one begins: it has to wait for a task to make room for it.
+LEAD_SECONDS = 7.0
+# How long a task should take, and how many requests it should send after one another: each of a commit's many
+# small jobs waits for one to end, and what a worker that dies had done is done again; but while a task begins
+# and ends fewer requests are under way than may be.
+PART_SECONDS, REQUESTS_IN_A_ROW = 6.0, 16
 # Ids are said to look rounded when so many times as many do as would by chance.
 SUSPICIOUS = 3
 
@@ -177,7 +179,6 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     todo = ranked(work.to_ask, job.staging)
     total = _number(todo, limit)
     context = job.lake.spark.sparkContext
-    parts = PARTS_A_SLOT * context.defaultParallelism
     policy = Policy(scrape_settings.max_attempts)
     limiter = Limiter(
         scrape_settings.rate_limit, scrape_settings.in_flight, policy.patience(scrape_settings.in_flight)
@@ -206,30 +207,36 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             gate_key=gate.key,
         )
 
-        def fetch(ids: DataFrame) -> DataFrame:
-            # A batch stays whole: every request asks for as many ids as it may.
-            batch = F.floor(F.col("rank") / size)
-            return fetcher.fetch(
-                ids.repartition(parts, batch).sortWithinPartitions("rank").select("id", "id_num", "dialect")
-            )
-
         def measure() -> Mapping[str, int]:
             return {status: gate.counts.get(status, 0) for status in STATUSES}
 
-        first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
-        waves = WavesInIdOrder(todo, total, first, size, scrape_settings.wave_seconds)
+        def rate() -> float:
+            """Ids settled a second, since the first request."""
+            return sum(measure().values()) / max(1.0, gate.seconds)
 
-        began = time.monotonic()
+        def wave(ranks: range) -> DataFrame:
+            slots = context.defaultParallelism
+            least = REQUESTS_IN_A_ROW * scrape_settings.in_flight * size
+            parts = max(2 * slots, int(slots * len(ranks) / max(PART_SECONDS * rate(), least)))
+            # Whole batches: every request asks for as many ids as it may. The first part is half as long as
+            # the others, so that two tasks do not end at once.
+            each = size * -(-len(ranks) // (size * parts))
+            place = F.col("rank") - ranks.start + each // (2 * size) * size
+            part = F.floor(place / each).cast("int")
+            ids = todo.where((F.col("rank") >= ranks.start) & (F.col("rank") < ranks.stop))
+            return ids.repartitionById(parts + 1, part).sortWithinPartitions("rank")
+
+        first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
+        waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds)
 
         def tail() -> bool:
             # So that by the time Spark has started the next wave no fewer requests are under way than may be.
-            settled = sum(measure().values())
-            soon = LEAD_SECONDS * settled / (time.monotonic() - began)
-            return settled >= waves.given - max(scrape_settings.in_flight * size, soon)
+            soon = max(scrape_settings.in_flight * size, LEAD_SECONDS * rate())
+            return sum(measure().values()) >= max(1, waves.given - soon)
 
         try:
-            Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
-                takewhile(lambda _: gate.stopped is None, waves), tail
+            Waves(job, fetcher.fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
+                map(wave, takewhile(lambda _: gate.stopped is None, waves)), tail
             )
         finally:
             judged = sum(job.counts[status] for status in STATUSES)
@@ -265,25 +272,24 @@ def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
 
 @dataclass
 class WavesInIdOrder:
-    """Cuts the first `total` ids of a ranked list into waves that should take `seconds` each.
+    """Cuts the ranks of `total` ids into waves that should take `seconds` each.
 
     The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
     which part of the table it may touch. `given` is how many ids have been handed out.
     """
 
-    todo: DataFrame
     total: int
     first: int
     batch_size: int
     seconds: float
     given: int = 0
 
-    def __iter__(self) -> Iterator[DataFrame]:
-        size, rank = self.first, F.col("rank")
+    def __iter__(self) -> Iterator[range]:
+        size = self.first
         while self.given < self.total:
             start, self.given = self.given, min(self.given + size, self.total)
             started = time.monotonic()
-            yield self.todo.where((rank >= start) & (rank < self.given))
+            yield range(start, self.given)
             pace = self.seconds / max(0.001, time.monotonic() - started)
             # At most fourfold at a time: the first waves also pay for Spark's start. A smaller wave than the
             # first would hardly cost less.
