@@ -62,11 +62,15 @@ class Corpus:
         """The rows that a model without this fold may see; raises UsageError for one class alone."""
         rows = np.flatnonzero(self.folds != fold)
         if len(np.unique(self.labels[rows])) < 2:
-            raise UsageError(
-                "too few training tweets to fit linear models out of fold: some hold one dialect only; "
-                "set model.evidence=false, model.soft_labels=0 and model.blend=0"
-            )
+            raise _too_few("some hold one dialect only")
         return rows
+
+
+def _too_few(reason: str) -> UsageError:
+    return UsageError(
+        f"too few training tweets to fit linear models out of fold: {reason}; "
+        "set model.evidence=false, model.soft_labels=0 and model.blend=0"
+    )
 
 
 class Task(NamedTuple):
@@ -290,6 +294,8 @@ def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Ba
     grams, columns = np.unique(keys, return_inverse=True)
     counts = _counts(owners, columns, (len(texts), len(grams)))
     grams, counts = _frequent(grams, counts, rows, min_count)
+    if not len(grams):
+        raise _too_few(f"no n-gram is in {min_count} of them")
     model = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
     table = np.zeros((len(grams), corpus.classes), np.float32)
     table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T

@@ -10,7 +10,7 @@ from sklearn.svm import LinearSVC
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import encoded, gram_keys
-from adc.training.evidence import Corpus, Counts, cross_fit, fit_evidence, log_count_ratios
+from adc.training.evidence import Corpus, Counts, cross_fit, fit_bayes, fit_evidence, log_count_ratios
 from adc.training.folds import FOLDS, NONE, fold_of
 
 MARKS = ("عايز كده", "بزاف واش", "وش ابغى")
@@ -165,6 +165,9 @@ def test_too_little_to_fit_on_is_told():
     corpus = Corpus(["كده", "واش"], np.array([0, 1]), np.ones(2), np.array([0, 1]), 2)
     with pytest.raises(UsageError, match="too few training tweets to fit linear models out of fold"):
         fit_evidence(corpus, ENCODER, 1, 0)
+    corpus = Corpus(["كده", "واش"] * 3, np.array([0, 1] * 3), np.ones(6), np.array([0, 0, 1, 1, 2, 2]), 2)
+    with pytest.raises(UsageError, match="no n-gram is in 5 of them"):
+        fit_bayes(corpus, ENCODER, 5, 0)
 
 
 def test_folds_are_even_and_not_those_of_the_split():
