@@ -93,7 +93,8 @@ class ScrapeSettings(Section):
         "A task holds in_flight of them at most.",
     )
     wave_seconds: Annotated[float, Field(gt=0)] = Field(
-        60, description="How long a wave of look-ups should take: what a kill can cost."
+        60,
+        description="How long a wave of look-ups should take: a kill costs it and those not committed yet.",
     )
     gate_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0,

@@ -1,7 +1,7 @@
 """The wave runner: rows still to do go through a transform, wave by wave, and each wave is committed.
 
 A wave's result is written once to a staged file and committed from there, since a MERGE may read its
-source twice; a kill costs at most the wave in flight.
+source twice; a kill costs at most the wave in flight and those that wait to be committed.
 """
 
 from collections import deque

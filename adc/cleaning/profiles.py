@@ -9,10 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import yaml
 
-from adc.cleaning.rules import RULES, Rule, first, last
+from adc.cleaning.rules import RULES, Rule, first, last, trimmed
 from adc.cleaning.words import Kind, clean_words, kinds_by_byte
 from adc.errors import UsageError
 
@@ -45,7 +44,7 @@ def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
     # But not where spaces count, or marks, whose order NFKC may change in all of a text.
     if len(texts) >= MANY and profile.switches.keys() >= {"tashkeel", "white_space"}:
         kinds = kinds_by_byte("".join(rule.letters for rule in rules))
-        return pc.utf8_trim_whitespace(clean_words(texts, kinds, steps))
+        return trimmed(clean_words(texts, kinds, steps))
     for _, step in steps:
         texts = step(texts)
     return texts

@@ -115,7 +115,7 @@ def repetitive(clean: pa.Array, words: pa.Array) -> pa.Array:
     # Not np.unique, which hashes integers and takes several times as long here.
     pairs = np.sort(of_text * kinds + codes[arabic])
     distinct = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // kinds, minlength=len(lengths))
-    few = distinct <= LEAST_DISTINCT * words.filter(enough).to_numpy()
+    few = distinct <= LEAST_DISTINCT * np.bincount(of_text, minlength=len(lengths))
     return pc.replace_with_mask(pa.array(np.zeros(len(clean), dtype=bool)), enough, pa.array(few))
 
 

@@ -58,7 +58,7 @@ MARKERS = {
 }
 URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTICON_MARK, LAUGH_MARK = MARKERS
 
-# Between texts that are looked at together. `first` frees texts of it.
+# Between texts that are looked at together; not what joins words. `first` frees texts of it.
 _BETWEEN = "\ue00e"
 
 # Where a sign may stand three times or more.
@@ -118,6 +118,11 @@ def single_spaced(texts: pa.Array) -> pa.Array:
     surplus = np.append(space[:-1] & space[1:], False)[: len(data)]
     offsets -= np.searchsorted(np.flatnonzero(surplus), offsets)
     return nulls_as_in(texts, strings(offsets, np.compress(~surplus, data)))
+
+
+def trimmed(texts: pa.Array) -> pa.Array:
+    """Without spaces at the ends. Other controls than white space, which Arrow would trim too, stay."""
+    return pc.utf8_trim(texts, " ")
 
 
 def mapped(letters: Mapping[str, str]) -> Step:
@@ -186,7 +191,7 @@ def shortened(most: int) -> Step:
             surplus |= again[1:-1] & again[2:]
         return pa.array(codes[~surplus].tobytes().decode("utf-32-le").split(_BETWEEN), pa.string())
 
-    return lambda texts: taken_by(_with_runs(texts), texts, shorten)
+    return lambda texts: taken_by(pc.and_(texts.is_valid(), _with_runs(texts)), texts, shorten)
 
 
 def _holding(texts: pa.Array, places: np.ndarray) -> pa.Array:
@@ -268,7 +273,7 @@ RULES: tuple[Rule, ...] = (
     Rule("punctuation", "punctuation: each mark a token of its own, or nothing", Kind.SIGN | Kind.EMOJI,
          {"space": replaced(PUNCTUATION, r" \0 "), "drop": replaced(r"[\pP\pS]+", " ")}),
     Rule("white_space", "runs of white space to one space, none at the ends", Kind.ANY,
-         {"on": chained(single_spaced, replaced(SURPLUS_SPACE, " "), pc.utf8_trim_whitespace)}),
+         {"on": chained(single_spaced, replaced(SURPLUS_SPACE, " "), trimmed)}),
 )  # fmt: skip
 
 

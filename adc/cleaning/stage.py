@@ -65,7 +65,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
 
 
 def on_all_slots(rows: DataFrame) -> DataFrame:
-    """The rows in at least as many partitions as there are task slots, none of them most of the work.
+    """The rows in at least as many partitions as there are task slots; of Parquet, of about equal sizes.
 
     A compressed CSV is read in one piece; so is a row group of Parquet, however many splits it is cut into.
     """
@@ -75,6 +75,7 @@ def on_all_slots(rows: DataFrame) -> DataFrame:
     if slots <= splits < FEW_SPLITS * slots and all(name.endswith(".parquet") for name in rows.inputFiles()):
         sizes = [row["count"] for row in rows.groupBy(F.spark_partition_id()).count().collect()]
         even = slots * max(sizes, default=0) < 2 * sum(sizes)
+    # By id: rows dealt out in turn would have to be sorted before, to be dealt out the same when read again.
     return rows if even else rows.repartition(slots, "id")
 
 

@@ -29,7 +29,7 @@ class Kind(IntFlag):
     DOT = 8  # . and /
     SIGN = 16  # any punctuation
     MARK = 32  # tashkeel, tatweel, Arabic digits, controls; an Arabic letter three times
-    EMOJI = 64  # those that normalisation leaves alone
+    EMOJI = 64  # U+1F300 to U+1FAFF, which normalisation leaves alone
     OTHER = 128  # all else
     # A word with OTHER counts as having everything: normalisation may make anything of it.
     ANY = 255
@@ -41,8 +41,6 @@ class Kind(IntFlag):
 _SEPARATOR = "\ue00f"
 # With more of them rules cost less a word, but also change texts of which most words do not need it.
 _WORDS_A_TEXT = 8
-# The third bytes of U+1F300 to U+1F6FF and U+1F900 to U+1F9FF: (256,).
-_EMOJI_BLOCKS = np.isin(np.arange(256), [*range(0x8C, 0x9C), *range(0xA4, 0xA8)])
 _TEXTS_A_BLOCK = 512
 
 
@@ -141,7 +139,8 @@ def _words_of_block(data: np.ndarray, texts: np.ndarray, table: bytes) -> tuple[
     alike = (data[:-2] == data[2:]) & (data[2:] < 0xC0)
     add(4, alike[:-2] & alike[2:], Kind.MARK)
     far = np.flatnonzero(data == 0xF0)  # U+10000 and above, four bytes each
-    emoji = (data[far + 1] == 0x9F) & _EMOJI_BLOCKS[data[far + 2]]
+    third = data[far + 2]
+    emoji = (data[far + 1] == 0x9F) & (third >= 0x8C) & (third < 0xAC)
     kinds[far[~emoji]] = Kind.ANY
     far = far[emoji]
     kinds[far], kinds[far + 1], kinds[far + 2], kinds[far + 3] = Kind.EMOJI, 0, 0, 0

@@ -88,7 +88,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         lake.ensure(PREDICTIONS)
         # Whatever decides a prediction is in the name: under other settings a full pass begins.
         told = job.settings.score
-        rules = f"{bundle.model}-{told.abstain_below:g}-{told.plausible_mass:g}-{told.top_k}"
+        rules = f"{bundle.model}-{told.abstain_below:.15g}-{told.plausible_mass:.15g}-{told.top_k}"
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
         checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)

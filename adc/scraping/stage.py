@@ -1,8 +1,7 @@
 """The scrape stage: a list of tweet ids in, the last known outcome of every id in `raw_tweets`."""
 
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -29,15 +28,15 @@ from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
 STATUSES = ("found", "missing", "failed")
-# Ids of the first wave, from whose time the next ones are sized, in batches a request under way.
+# Ids of the first wave, in batches a request under way.
 FIRST_WAVE_BATCHES = 4
 EXAMPLES = 3
 # How long before a wave's end the next one begins: it has to wait for a task to make room for it.
 LEAD_SECONDS = 7.0
-# How long a task should take, and how many requests it should send after one another: each of a commit's many
-# small jobs waits for one to end, and what a worker that dies had done is done again; but while a task begins
-# and ends fewer requests are under way than may be.
-PART_SECONDS, REQUESTS_IN_A_ROW = 6.0, 16
+# How long a task should take, or how many requests it should send after one another where that takes longer:
+# each of a commit's many small jobs waits for one to end, and what a worker that dies had done is done again;
+# but while a task begins and ends fewer requests are under way than may be.
+PART_SECONDS, REQUESTS_IN_A_ROW = 6.0, 4
 # Ids are said to look rounded when so many times as many do as would by chance.
 SUSPICIOUS = 3
 
@@ -221,13 +220,14 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             # Whole batches: every request asks for as many ids as it may. The first part is half as long as
             # the others, so that two tasks do not end at once.
             each = size * -(-len(ranks) // (size * parts))
-            place = F.col("rank") - ranks.start + each // (2 * size) * size
-            part = F.floor(place / each).cast("int")
+            half = each // (2 * size) * size
+            part = F.floor((F.col("rank") - ranks.start + half) / each).cast("int")
             ids = todo.where((F.col("rank") >= ranks.start) & (F.col("rank") < ranks.stop))
-            return ids.repartitionById(parts + 1, part).sortWithinPartitions("rank")
+            shuffled = ids.repartitionById(1 + (len(ranks) - 1 + half) // each, part)
+            return shuffled.sortWithinPartitions("rank").select("id", "id_num", "dialect")
 
         first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
-        waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds)
+        waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds, rate)
 
         def tail() -> bool:
             # So that by the time Spark has started the next wave no fewer requests are under way than may be.
@@ -272,7 +272,7 @@ def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
 
 @dataclass
 class WavesInIdOrder:
-    """Cuts the ranks of `total` ids into waves that should take `seconds` each.
+    """Cuts the ranks of `total` ids into waves that should take `seconds` each, at so many ids a second.
 
     The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
     which part of the table it may touch. `given` is how many ids have been handed out.
@@ -282,18 +282,18 @@ class WavesInIdOrder:
     first: int
     batch_size: int
     seconds: float
+    rate: Callable[[], float]
     given: int = 0
 
     def __iter__(self) -> Iterator[range]:
         size = self.first
         while self.given < self.total:
             start, self.given = self.given, min(self.given + size, self.total)
-            started = time.monotonic()
             yield range(start, self.given)
-            pace = self.seconds / max(0.001, time.monotonic() - started)
             # At most fourfold at a time: the first waves also pay for Spark's start. A smaller wave than the
             # first would hardly cost less.
-            size = max(self.first, self.batch_size * (int(size * min(4.0, pace)) // self.batch_size))
+            size = max(self.first, int(min(4 * size, self.seconds * self.rate())))
+            size -= size % self.batch_size
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:

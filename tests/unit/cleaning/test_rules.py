@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+import struct
 import unicodedata
 from pathlib import Path
 
@@ -149,6 +150,19 @@ def test_neighbours_make_no_difference(profile, text, monkeypatch):
     for neighbour in ("", "اااا", "aaa", "<b> & @a ™", "😂\u200d", "x>", "\n"):
         column = clean_array(pa.array([neighbour, text, neighbour]), profile)
         assert column[1].as_py() == alone
+
+
+def test_controls_at_a_words_end_stay_where_no_rule_takes_them_out():
+    profile = profile_of("own", {"tashkeel": True, "digits": True, "white_space": True})
+    texts = ["a\x1c b", "\x1f٥ b\x1d", "كلمة"] * 10
+    by_words, whole = in_words_and_whole(texts, profile)
+    assert by_words == whole == ["a\x1c b", "\x1f5 b\x1d", "كلمة"] * 10
+
+
+def test_bytes_under_a_null_are_no_text():
+    offsets, data = (pa.py_buffer(part) for part in (struct.pack("3i", 0, 8, 16), "هههههههه".encode()))
+    texts = pa.StringArray.from_buffers(2, offsets, data, pa.py_buffer(b"\x02"))
+    assert clean_array(texts, profile_of("own", {"elongation": "two"})).to_pylist() == [None, "هه"]
 
 
 def test_columns_may_be_slices_empty_or_of_nothing():
