@@ -121,17 +121,21 @@ class Waves:
         return path
 
     def _stage_in_pool(self, number: int, rows: DataFrame) -> str:
-        # Under the FAIR scheduler the next wave gets the first slot that is free, not the last.
-        self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", f"wave-{number % 2}")
+        # So the next wave gets the first slot that is free, not the last.
+        self._use_pool(f"wave-{number % 2}")
         return self._stage(number, rows)
 
     def _commit_in_pool(self, staged: Future[str], before: Future[None] | None) -> None:
         if before:
             before.result()  # after a commit that failed there is none
         path = staged.result()
-        # Under the FAIR scheduler a pool of its own keeps the commit from waiting for the next wave's tasks.
-        self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commit")
+        # So it does not wait for all of the next wave's tasks.
+        self._use_pool("commit")
         self._commit(path)
+
+    def _use_pool(self, name: str) -> None:
+        """Spark's FAIR scheduler shares slots among the pools that this and other threads name."""
+        self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
 
     def _commit(self, staged: str) -> None:
         self.job.count(**self.commit(self.job.lake.spark.read.parquet(staged)))

@@ -65,11 +65,13 @@ def text_figures(clean: pa.Array) -> tuple[pa.Array, pa.Array]:
     # A plain word is Arabic letters of two bytes each, behind a space unless it comes first.
     plain = (np.diff(ends) - (data[begins] == 0x20)) // 2
     plain[kinds != 0] = 0
-    figures = np.stack([_sums(plain > 0, first_words), *2 * [_sums(plain, first_words)]])
+    plain_words, plain_letters = _sums(plain > 0, first_words), _sums(plain, first_words)
     others = strings(ends, data).filter(pa.array(kinds != 0)).dictionary_encode()
     of_others = _word_figures(others.dictionary)[:, others.indices.to_numpy()]
     first_others = np.searchsorted(np.flatnonzero(kinds), first_words)
-    words, letters, arabic = figures + [_sums(figure, first_others) for figure in of_others]
+    other_words, other_letters, other_arabic = (_sums(figure, first_others) for figure in of_others)
+    words, letters = plain_words + other_words, plain_letters + other_letters
+    arabic = plain_letters + other_arabic
     return pa.array(words), pa.array(arabic / np.maximum(letters, 1))
 
 

@@ -43,7 +43,17 @@ from adc.cleaning.patterns import (
     WRITTEN_OUT,
     in_python,
 )
-from adc.cleaning.words import Kind, Step, data_of, nulls_as_in, offsets_of, strings, taken_by
+from adc.cleaning.words import (
+    Kind,
+    Step,
+    data_of,
+    nulls_as_in,
+    offsets_of,
+    private_in,
+    stretched,
+    strings,
+    taken_by,
+)
 
 # Marker tokens by the private-use character that stands for them while rules run.
 MARKERS = {
@@ -205,11 +215,10 @@ def _holding(texts: pa.Array, places: np.ndarray) -> pa.Array:
 def _with_runs(texts: pa.Array) -> pa.Array:
     """Which texts may have a letter three times in a row, by their bytes: bool (N,)."""
     data = data_of(texts)
-    alike = (data[:-2] == data[2:]) & (data[2:] >= 0x80) & (data[2:] < 0xC0)
     small = data | 0x20
     twice = (small[:-1] == small[1:]) & (small[1:] > 0x60) & (small[1:] < 0x7B)
-    runs = np.concatenate([np.flatnonzero(alike[:-2] & alike[2:]), np.flatnonzero(twice[:-1] & twice[1:])])
-    return _holding(texts, runs)
+    runs = (stretched(data), twice[:-1] & twice[1:])
+    return _holding(texts, np.concatenate([np.flatnonzero(run) for run in runs]))
 
 
 WITHOUT_STRAYS = replaced(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}", r"\1")
@@ -277,17 +286,9 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def _private(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the texts' UTF-8 characters from U+E000 to U+E03F stand, and their last bytes."""
-    data = data_of(texts)
-    lead = np.flatnonzero(data == 0xEE)
-    lead = lead[data[lead + 1] == 0x80]
-    return lead, data[lead + 2]
-
-
 def first(texts: pa.Array) -> pa.Array:
     """Texts without private-use characters of their own, which rules would take for markers."""
-    _, own = _private(texts)
+    _, own = private_in(data_of(texts))
     if not (own < 0x90).any():
         return texts
     return pc.replace_substring_regex(texts, r"[\x{E000}-\x{E00F}]", "\ufffd")
@@ -295,7 +296,8 @@ def first(texts: pa.Array) -> pa.Array:
 
 def last(texts: pa.Array) -> pa.Array:
     """Marker tokens in place of the characters that stood for them."""
-    places, characters = _private(texts)
+    places, characters = private_in(data_of(texts))
+    # By text, and looked for at once: what has been replaced moves the places.
     holding = {mark: _holding(texts, places[characters == mark.encode()[2]]) for mark in MARKERS}
     for mark, hits in holding.items():
         texts = taken_by(hits, texts, partial(pc.replace_substring, pattern=mark, replacement=MARKERS[mark]))

@@ -72,7 +72,7 @@ def on_all_slots(rows: DataFrame) -> DataFrame:
     slots = rows.sparkSession.sparkContext.defaultParallelism
     splits = rows.rdd.getNumPartitions()
     even = splits >= slots
-    if slots <= splits < FEW_SPLITS * slots and all(name.endswith(".parquet") for name in rows.inputFiles()):
+    if even and splits < FEW_SPLITS * slots and all(name.endswith(".parquet") for name in rows.inputFiles()):
         sizes = [row["count"] for row in rows.groupBy(F.spark_partition_id()).count().collect()]
         even = slots * max(sizes, default=0) < 2 * sum(sizes)
     # By id: rows dealt out in turn would have to be sorted before, to be dealt out the same when read again.

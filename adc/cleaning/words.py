@@ -94,6 +94,20 @@ def nulls_as_in(texts: pa.Array, made: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_valid(texts), made, None) if texts.null_count else made
 
 
+def private_in(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where in UTF-8 (B,) characters from U+E000 to U+E03F stand, and their last bytes."""
+    lead = np.flatnonzero(data == 0xEE)
+    lead = lead[data[lead + 1] == 0x80]
+    return lead, data[lead + 2]
+
+
+def stretched(data: np.ndarray) -> np.ndarray:
+    """Where in UTF-8 (B,) an Arabic letter may stand three times, by its second byte: bool (B - 4,)."""
+    alike = (data[:-2] == data[2:]) & (data[2:] < 0xC0)
+    found: np.ndarray = alike[:-2] & alike[2:]
+    return found
+
+
 def taken_by(hits: pa.Array, texts: pa.Array, step: Step) -> pa.Array:
     """The texts (N,) after a step that only the hits take: bool (N,), NULL is none."""
     if not pc.any(hits).as_py():
@@ -136,8 +150,7 @@ def _words_of_block(data: np.ndarray, texts: np.ndarray, table: bytes) -> tuple[
     digits = late & (here >= 0xA0) & (here < 0xAA)
     add(1, digits, Kind.DIGIT | Kind.MARK)
     add(1, late ^ digits, Kind.ANY)
-    alike = (data[:-2] == data[2:]) & (data[2:] < 0xC0)
-    add(4, alike[:-2] & alike[2:], Kind.MARK)
+    add(4, stretched(data), Kind.MARK)
     far = np.flatnonzero(data == 0xF0)  # U+10000 and above, four bytes each
     third = data[far + 2]
     emoji = (data[far + 1] == 0x9F) & (third >= 0x8C) & (third < 0xAC)
@@ -205,8 +218,8 @@ def _joined(pieces: pa.Array, order: np.ndarray) -> pa.Array:
 def _parted(texts: pa.Array) -> pa.Array:
     """The pieces of such texts, trimmed since, at even places; what divided them between."""
     data = data_of(texts)
-    separators = np.flatnonzero(data == 0xEE)
-    separators = separators[(data[separators + 1] == 0x80) & (data[separators + 2] == 0x8F)]
+    places, characters = private_in(data)
+    separators = places[characters == _SEPARATOR.encode()[2]]
     bounds = np.empty((len(separators), 2), np.int32)
     bounds[:, 0] = separators + 3
     bounds[:-1, 1] = separators[1:] - (data[separators[1:] - 1] == 0x20)

@@ -1,9 +1,8 @@
 """The scrape stage: a list of tweet ids in, the last known outcome of every id in `raw_tweets`."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from adc.scraping.gate import GateServer
 from adc.scraping.limiter import Limiter
 from adc.scraping.lookup import UNREQUESTED
 from adc.scraping.policy import Policy
+from adc.scraping.ranks import WavesInIdOrder, parted, ranked
 from adc.scraping.server import LookupServer, load_corpus
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS
@@ -209,22 +209,18 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
         def measure() -> Mapping[str, int]:
             return {status: gate.counts.get(status, 0) for status in STATUSES}
 
+        def settled() -> int:
+            return sum(measure().values())
+
         def rate() -> float:
             """Ids settled a second, since the first request."""
-            return sum(measure().values()) / max(1.0, gate.seconds)
+            return settled() / max(1.0, gate.seconds)
 
         def wave(ranks: range) -> DataFrame:
             slots = context.defaultParallelism
             least = REQUESTS_IN_A_ROW * scrape_settings.in_flight * size
             parts = max(2 * slots, int(slots * len(ranks) / max(PART_SECONDS * rate(), least)))
-            # Whole batches: every request asks for as many ids as it may. The first part is half as long as
-            # the others, so that two tasks do not end at once.
-            each = size * -(-len(ranks) // (size * parts))
-            half = each // (2 * size) * size
-            part = F.floor((F.col("rank") - ranks.start + half) / each).cast("int")
-            ids = todo.where((F.col("rank") >= ranks.start) & (F.col("rank") < ranks.stop))
-            shuffled = ids.repartitionById(1 + (len(ranks) - 1 + half) // each, part)
-            return shuffled.sortWithinPartitions("rank").select("id", "id_num", "dialect")
+            return parted(todo, ranks, parts, size).select("id", "id_num", "dialect")
 
         first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
         waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds, rate)
@@ -232,7 +228,7 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
         def tail() -> bool:
             # So that by the time Spark has started the next wave no fewer requests are under way than may be.
             soon = max(scrape_settings.in_flight * size, LEAD_SECONDS * rate())
-            return sum(measure().values()) >= max(1, waves.given - soon)
+            return settled() >= max(1, waves.given - soon)
 
         try:
             Waves(job, fetcher.fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
@@ -249,51 +245,6 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
                 f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, and "
                 "for 401 or 403 the token in ADC_SCRAPE__TOKEN; then run the same again, to go on"
             )
-
-
-def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
-    """The ids with their `rank` in the order of ids, from 0 without gaps, staged under the given folder."""
-    spark = to_ask.sparkSession
-    position = F.monotonically_increasing_id()  # the partition's number above 33 bits of the row's within it
-    to_ask.orderBy("id_num").withColumn("position", position).write.parquet(f"{staging}/ordered")
-    ordered = spark.read.parquet(f"{staging}/ordered")
-    partition = F.shiftright("position", 33)
-    sizes = ordered.groupBy(partition.alias("partition")).count().orderBy("partition").collect()
-    starts, start = [], 0
-    for row in sizes:
-        starts.append((row["partition"], start))
-        start += row["count"]
-    offsets = spark.createDataFrame(starts, "partition BIGINT, start BIGINT")
-    rank = F.col("start") + F.col("position").bitwiseAND(2**33 - 1)
-    with_rank = ordered.join(F.broadcast(offsets), partition == F.col("partition")).withColumn("rank", rank)
-    with_rank.select("rank", "id", "id_num", "dialect").write.parquet(f"{staging}/work")
-    return spark.read.parquet(f"{staging}/work")
-
-
-@dataclass
-class WavesInIdOrder:
-    """Cuts the ranks of `total` ids into waves that should take `seconds` each, at so many ids a second.
-
-    The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
-    which part of the table it may touch. `given` is how many ids have been handed out.
-    """
-
-    total: int
-    first: int
-    batch_size: int
-    seconds: float
-    rate: Callable[[], float]
-    given: int = 0
-
-    def __iter__(self) -> Iterator[range]:
-        size = self.first
-        while self.given < self.total:
-            start, self.given = self.given, min(self.given + size, self.total)
-            yield range(start, self.given)
-            # At most fourfold at a time: the first waves also pay for Spark's start. A smaller wave than the
-            # first would hardly cost less.
-            size = max(self.first, int(min(4 * size, self.seconds * self.rate())))
-            size -= size % self.batch_size
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:

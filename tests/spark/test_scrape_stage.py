@@ -3,8 +3,9 @@ from functools import partial
 import pytest
 
 from adc.errors import RunError, UsageError
+from adc.scraping.ranks import WavesInIdOrder, parted, ranked
 from adc.scraping.server import Behaviour, LookupServer
-from adc.scraping.stage import WavesInIdOrder, commit_outcomes, ranked, scrape
+from adc.scraping.stage import commit_outcomes, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
 from tests.unit.scraping.test_x_api import documented, serving
@@ -177,6 +178,21 @@ def test_waves_are_whole_batches_that_together_are_the_work(first, total):
     assert [rank for wave in waves for rank in wave] == list(range(total))
     assert all(len(wave) % 4 == 0 for wave in waves[:-1])
     assert len(waves) <= 1 if first >= total else len(waves) > 1
+
+
+@pytest.mark.parametrize(
+    ("ranks", "parts", "sizes"),
+    [
+        (range(5, 6), 4, [1]),
+        (range(40, 100), 4, [8, 16, 16, 16, 4]),
+        (range(12), 2, [4, 8]),
+    ],
+)
+def test_a_waves_parts_are_whole_batches_in_order(spark, ranks, parts, sizes):
+    todo = spark.range(200).withColumnRenamed("id", "rank")
+    found = parted(todo, ranks, parts, 4).rdd.glom().collect()
+    assert [row["rank"] for part in found for row in part] == list(ranks)
+    assert [len(part) for part in found if part] == sizes
 
 
 def test_ids_that_look_rounded_are_counted_and_explained(job, ids, capsys):
