@@ -132,14 +132,16 @@ class XApi(LookupApi):
         return {"method": "GET", "params": parameters, "headers": self._headers}
 
     def answers(self, body: dict[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-        """`data` by id, and the ids under `errors` with their titles."""
+        """`data` by id, and the ids under `errors` with their titles; an error of no id is one of all."""
         if "data" not in body and "errors" not in body:
             return "the answer has neither data nor errors", {}
         answers: dict[str, Any] = {}
         try:
             for error in body.get("errors", ()):
-                if "resource_id" in error:
-                    answers[error["resource_id"]] = LookupError(error.get("title", "error"))
+                title = error.get("title", "error")
+                if "resource_id" not in error:
+                    return f"the answer tells of an error that is no id's: {title}", {}
+                answers[error["resource_id"]] = LookupError(title)
             for tweet in body.get("data", ()):
                 answers[tweet["id"]] = tweet.get("note_tweet", tweet)["text"]
         except (TypeError, KeyError, AttributeError) as odd:

@@ -154,8 +154,8 @@ class GateServer:
             else:
                 connection.turns -= 1
                 self._counts.update(message["counts"])
-                decision = Decision(Action(message["leave"]), message["reason"], message["wait"])
-                self._limiter.leave(decision, time.monotonic())
+                action, reason, wait, harmless = message["leave"]
+                self._limiter.leave(Decision(Action(action), reason, wait, harmless), time.monotonic())
             self._changed.notify_all()
 
     def left(self, connection: "_Connection") -> None:
@@ -246,8 +246,8 @@ class Gate:
 
     def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
         """That request is over: what was decided on its answer, and the ids that it settled, by outcome."""
-        told = {"leave": decision.action.value, "reason": decision.reason, "wait": decision.wait}
-        self._send(json.dumps(told | {"counts": counts}))
+        told = (decision.action.value, decision.reason, decision.wait, decision.harmless)
+        self._send(json.dumps({"leave": told, "counts": counts}))
 
     def _send(self, line: str) -> None:
         with self._sending:

@@ -45,7 +45,7 @@ class Limiter:
         self.under_way -= 1
         if decision.action is Action.ACCEPT:
             self._failed_in_a_row = 0
-        else:
+        elif not decision.harmless:
             self._failed_in_a_row += 1
         if decision.action in (Action.ACCEPT, Action.PAUSE):
             self._paused_until = max(self._paused_until, now + decision.wait)

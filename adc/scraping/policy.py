@@ -3,7 +3,7 @@
 import enum
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -35,17 +35,22 @@ class Reply:
 
 @dataclass(frozen=True)
 class Decision:
-    """The action; seconds that this batch (RETRY) or all (PAUSE, ACCEPT) wait; unless ACCEPT the reason."""
+    """The action; seconds that this batch (RETRY) or all (PAUSE, ACCEPT) wait; unless ACCEPT the reason.
+
+    `harmless` is a try that failed since it asked for too much at once, no sign that the API is out of order.
+    """
 
     action: Action
     reason: str = ""
     wait: float = 0.0
+    harmless: bool = False
 
 
 TRANSIENT = frozenset({408})  # and 5xx: the same request may well succeed
 TOO_MANY = 429
 # The batch itself is refused: an id in it may be why, so halves are asked.
-REFUSED_BATCH = frozenset({400, 413, 422})
+REFUSED_BATCH = frozenset({400, 422})
+TOO_LARGE = 413
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class Policy:
             return Decision(Action.ACCEPT, wait=self._spent(reply, now))
         reason = reply.problem or f"HTTP {reply.status}"
         split_or_fail = Decision(Action.SPLIT if ids > 1 else Action.FAIL, reason)
-        if reply.too_long or reply.status in REFUSED_BATCH:
+        if reply.too_long or reply.status == TOO_LARGE:
+            return replace(split_or_fail, harmless=ids > 1)
+        if reply.status in REFUSED_BATCH:
             return split_or_fail
         if reply.status == TOO_MANY:
             return Decision(Action.PAUSE, reason, self.wait(pauses + 1, reply.headers, now))

@@ -63,6 +63,9 @@ def test_tries_that_fail_in_a_row_stop_all_and_one_answer_in_between_does_not(ac
         gate.enter(0.0)
         gate.leave(decision, 0.0)
     assert gate.stopped is None
+    for _ in range(9):
+        gate.leave(Decision(Action.SPLIT, "HTTP 413", harmless=True), 0.0)
+    assert gate.stopped is None
     gate.leave(refused(action), 0.0)
     assert gate.stopped == "3 tries in a row failed, the last: HTTP 500"
 

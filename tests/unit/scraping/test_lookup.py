@@ -289,6 +289,20 @@ def test_a_batch_too_large_for_the_api_is_asked_in_halves():
     assert slept == []
 
 
+def test_an_api_that_takes_far_fewer_ids_than_are_asked_is_not_out_of_order():
+    def answer(ids):
+        if len(ids) > 10:
+            return 413, b"{}", {}
+        return 200, json.dumps(dict.fromkeys(ids, "نص")).encode(), {}
+
+    ids = [str(number) for number in range(1, 1001)]
+    with api(answer) as url:
+        # Asked by halves it refuses 127 batches in a row.
+        outcomes, _, requests = looked_up(url, ids, patience=10)
+    assert [(outcome.id, outcome.status) for outcome in outcomes] == [(id_, "found") for id_ in ids]
+    assert requests == 127 + 128
+
+
 def test_halving_finds_the_ids_that_the_api_cannot_bear():
     poison = {"13", "700"}
 

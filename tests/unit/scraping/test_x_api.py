@@ -140,7 +140,17 @@ def test_its_limit_makes_all_wait_until_it_is_reset():
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"meta": 1}, {"data": [{"id": "10"}]}, {"data": ["10"]}, {"data": 5}, {"errors": [7]}, [1]],
+    [
+        {},
+        {"meta": 1},
+        {"data": [{"id": "10"}]},
+        {"data": ["10"]},
+        {"data": 5},
+        {"errors": [7]},
+        {"errors": [{"title": "Service Unavailable"}]},
+        {"data": [{"id": "11", "text": "x"}], "errors": [{"title": "Service Unavailable"}]},
+        [1],
+    ],
 )
 def test_an_answer_of_another_shape_is_a_failed_try(content):
     with serving(lambda *_: (200, content, {})) as (url, _):
