@@ -11,6 +11,11 @@ from pyspark.sql import SparkSession
 from adc.errors import UsageError
 
 
+def local_path(uri: str) -> str | None:
+    """The path of a file on this machine as Hadoop writes its URI, file:/home/my lake; None of any other."""
+    return "/" + uri.removeprefix("file:").lstrip("/") if uri.startswith("file:") else None
+
+
 class Files:
     """The few file operations that jobs need, by Hadoop's file systems; every path may be a URI.
 
@@ -47,9 +52,16 @@ class Files:
         system.delete(hadoop_path, True)
 
     def age(self, path: str) -> float:
-        """Seconds since a file or folder was last changed."""
+        """Seconds since the newest file under a folder was written; of one without files, it was itself.
+
+        Where there are files the folder is no witness: on an object store it is always new.
+        """
         system, hadoop_path = self._at(path)
-        return time.time() - float(system.getFileStatus(hadoop_path).getModificationTime()) / 1000
+        files, times = system.listFiles(hadoop_path, True), []
+        while files.hasNext():
+            times.append(files.next().getModificationTime())
+        newest = max(times) if times else system.getFileStatus(hadoop_path).getModificationTime()
+        return time.time() - float(newest) / 1000
 
     def read_text(self, path: str) -> str:
         """The whole of a small UTF-8 file, without its byte order mark; raises UnicodeDecodeError."""

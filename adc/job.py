@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from adc.errors import AdcError, UsageError
 from adc.lake import Lake, as_rows
@@ -60,6 +62,17 @@ class Job:
     def wrote(self, *tables: Table) -> None:
         """Names tables among the run's outputs."""
         self.outputs |= {table.name: self.lake.where(table) for table in tables}
+
+    def refused(self, rows: DataFrame, key: Column, reason: Column, payload: Column) -> DataFrame:
+        """The rows as those of `quarantine`; the payload, a struct, as JSON."""
+        return rows.select(
+            F.lit(self.stage).alias("stage"),
+            key.alias("row_key"),
+            reason.alias("reason"),
+            F.to_json(payload).alias("payload"),
+            F.lit(self.run_id).alias("run_id"),
+            F.lit(self.started_at).alias("at"),
+        )
 
     def seconds(self) -> float:
         """Since the job began."""
@@ -180,9 +193,7 @@ def _remove_staged(job: Job) -> None:
         return
     for run in files.names(place):
         with suppress(Py4JJavaError):  # another run, which ends now, has removed it
-            # A folder is as old as the last change in it; a training changes its checkpoints only.
-            parts = [f"{place}/{run}", *(f"{place}/{run}/{part}" for part in files.names(f"{place}/{run}"))]
-            if min(map(files.age, parts)) > ABANDONED_SECONDS:
+            if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
                 files.delete(f"{place}/{run}")
 
 

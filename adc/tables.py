@@ -25,6 +25,11 @@ class Table:
         """The columns as Spark's DDL."""
         return ", ".join(f"`{name}` {kind}" for name, kind in self.columns.items())
 
+    def nullable(self, names: Iterable[str] | None = None) -> str:
+        """The same of these columns, or all, without NOT NULL: of rows on their way to the table."""
+        kinds = {name: self.columns[name] for name in names or self.columns}
+        return ", ".join(f"`{name}` {kind.removesuffix(' NOT NULL')}" for name, kind in kinds.items())
+
 
 RAW_TWEETS = Table(
     "raw_tweets",
@@ -101,6 +106,8 @@ PREDICTIONS = Table(
     checks={"known_note": "note IS NULL OR note IN ('no_arabic', 'too_short', 'low_confidence')"},
     cluster_by=("id",),
 )
+# When a row that is in quarantine already is another one.
+REFUSED_OTHERWISE = "NOT (old.reason <=> new.reason AND old.payload <=> new.payload)"
 METRICS = Table(
     "metrics",
     key=("model", "split", "metric", "dialect"),

@@ -11,7 +11,7 @@ from adc.archives.readers import read_archive
 from adc.archives.tweets import BAD_RECORD, tweets
 from adc.job import Job
 from adc.settings import InputSettings
-from adc.tables import QUARANTINE
+from adc.tables import QUARANTINE, REFUSED_OTHERWISE
 
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
@@ -64,14 +64,10 @@ def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
 def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
-    frame.where(record.isNotNull()).select(
-        F.lit(job.stage).alias("stage"),
-        F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32)).alias("row_key"),
-        F.lit("bad_record").alias("reason"),
-        F.to_json(F.struct(F.lit(path).alias("source"), record.alias("record"))).alias("payload"),
-        F.lit(job.run_id).alias("run_id"),
-        F.lit(job.started_at).alias("at"),
-    ).write.parquet(staged)
+    key = F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32))
+    payload = F.struct(F.lit(path).alias("source"), record.alias("record"))
+    refused = job.refused(frame.where(record.isNotNull()), key, F.lit("bad_record"), payload)
+    refused.write.parquet(staged)
     bad = job.lake.spark.read.parquet(staged)
     number = bad.count()
     if not number:
@@ -83,6 +79,6 @@ def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
     job.lake.merge(
         QUARANTINE,
         bad.dropDuplicates(["row_key"]),
-        update_if="NOT (old.reason <=> new.reason AND old.payload <=> new.payload)",
+        update_if=REFUSED_OTHERWISE,
         bounded_by="row_key",
     )

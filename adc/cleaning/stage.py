@@ -9,20 +9,13 @@ from pyspark.sql import functions as F
 from adc.archives import kept_columns, open_archive
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
-from adc.errors import UsageError
 from adc.job import Job
-from adc.lake import latest_changes
-from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+from adc.lake import latest_changes, nulls_last
+from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
 # So many splits a task slot even out what one of them has more.
 FEW_SPLITS = 4
-
-ROWS_DDL = (
-    "id STRING, source STRING, dialect STRING, author STRING, created_at TIMESTAMP, weight DOUBLE, "
-    "text STRING, clean STRING, n_words INT, arabic_ratio DOUBLE, text_hash STRING, split STRING, "
-    "profile_hash STRING, reason STRING"
-)
 
 
 def clean(job: Job, path: str | None = None, full: bool = False) -> None:
@@ -40,10 +33,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
             return
         waves.run([on_all_slots(rows)])
     else:
-        if not job.lake.exists(RAW_TWEETS):
-            raise UsageError(
-                f"there is no table {job.lake.where(RAW_TWEETS)} yet: run scrape first, or give --input"
-            )
+        job.lake.require(RAW_TWEETS, "run scrape first, or give --input")
         if job.dry_run:
             job.say(
                 f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
@@ -106,14 +96,14 @@ def cleaned(job: Job, rows: DataFrame) -> DataFrame:
         rows = found_tweets(rows)
     profile = load_profile(job.settings.clean.profile)
     min_words, min_arabic = job.settings.clean.min_words, job.settings.clean.min_arabic
-    kept = kept_among(job, rows)
-    columns = [*(column.split()[0] for column in ROWS_DDL.split(", ")), *kept]
+    table = CLEAN_TWEETS.keeping(kept_among(job, rows))
+    columns = [*table.columns, "reason"]
 
     def clean_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield clean_rows(batch, profile, min_words, min_arabic).select(columns)
 
-    return rows.mapInArrow(clean_partition, ", ".join([ROWS_DDL, *(f"`{name}` STRING" for name in kept)]))
+    return rows.mapInArrow(clean_partition, f"{table.nullable()}, reason STRING")
 
 
 def kept_among(job: Job, rows: DataFrame) -> list[str]:
@@ -124,14 +114,14 @@ def kept_among(job: Job, rows: DataFrame) -> list[str]:
 def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     """The staged rows, or where ids come again a staged copy that holds each once.
 
-    Of rows with one id a usable one, of these the first text, with a label if any has one: the same on every
-    run.
+    Of rows with one id a usable one, of these the first text, and of these as `nulls_last` says: the same on
+    every run.
     """
     if staged.groupBy("id").count().where("count > 1").isEmpty():
         return staged
     usable_first = F.col("reason").isNotNull()
     first = Window.partitionBy("id").orderBy(
-        usable_first, "text_hash", "text", F.asc_nulls_last("dialect"), *kept
+        usable_first, "text", *nulls_last("dialect", "author", "created_at"), *kept
     )
     place = f"{job.staging}/once"
     ranked = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1")
@@ -164,14 +154,8 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         insert_if="new.reason IS NULL",
         bounded_by="id",
     )
-    refused = rows.where("reason IS NOT NULL").select(
-        F.lit(job.stage).alias("stage"),
-        F.col("id").alias("row_key"),
-        "reason",
-        F.to_json(F.struct("id", "source", "text", "dialect")).alias("payload"),
-        F.lit(job.run_id).alias("run_id"),
-        F.lit(job.started_at).alias("at"),
-    )
+    payload = F.struct("id", "source", "text", "dialect")
+    refused = job.refused(rows.where("reason IS NOT NULL"), F.col("id"), F.col("reason"), payload)
     # Of usable rows only those that were refused before have anything to do with it.
     bounds = [row[side] for row in reasons for side in ("low", "high")]
     in_range = F.col("row_key").between(min(bounds, default=""), max(bounds, default=""))
@@ -182,7 +166,7 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         QUARANTINE,
         refused.unionByName(mended, allowMissingColumns=True),
         delete_if="new.reason IS NULL",
-        update_if="NOT (old.reason <=> new.reason AND old.payload <=> new.payload)",
+        update_if=REFUSED_OTHERWISE,
         insert_if="new.reason IS NOT NULL",
         bounded_by="row_key",
     )

@@ -4,6 +4,7 @@ import datetime
 import json
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import PurePosixPath
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -26,8 +27,8 @@ from adc.lake import as_rows, labelled_tweets
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.scoring.predict import shared_predictor, with_predictions
-from adc.scoring.stage import chosen_bundle
-from adc.tables import CLEAN_TWEETS, METRICS, PREDICTIONS
+from adc.scoring.stage import chosen_bundle, distinct
+from adc.tables import CLEAN_TWEETS, METRICS
 
 
 def evaluate(
@@ -39,27 +40,21 @@ def evaluate(
 ) -> None:
     """Evaluates bundles side by side on a split of clean_tweets, or on a labelled archive.
 
-    Rows that a model has not scored yet, or only the same ids of another source, are scored now. Raises
+    All are scored now: what `predictions` hold may be of other settings, or of texts since changed. Raises
     UsageError when there is nothing labelled.
     """
     given = [chosen_bundle(job, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
     truth, name = _truth(job, split, labelled)
-    known = job.lake.read(PREDICTIONS)
-    if labelled:
-        # The same id in another file may be of another text.
-        known = known.limit(0)
     truth.cache()
     try:
-        _evaluate(job, models, truth, known, name, report)
+        _evaluate(job, models, truth, name, report)
     finally:
         # What is cached answers for the file by its name, also to a later run in this process.
         truth.unpersist()
 
 
-def _evaluate(
-    job: Job, models: Sequence[Bundle], truth: DataFrame, known: DataFrame, name: str, report: str | None
-) -> None:
+def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, report: str | None) -> None:
     labels = truth.groupBy("label").agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
@@ -71,7 +66,7 @@ def _evaluate(
         sorted({*labels["label"], *(label for b in models for label in b.labels)})
     )
     predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
-    judged = {bundle.model: _judged(job, bundle, truth, known).cache() for bundle in models}
+    judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
     try:
         reports = [_evaluated(job, each, judged[each.bundle.model], taxonomy) for each in predictors]
         differences = _differences(job, judged, taxonomy)
@@ -92,7 +87,7 @@ def _evaluate(
         left_out=left_out(job.lake),
         corpora=corpora(job.lake, [bundle.model for bundle in models]),
     )
-    target = report or job.lake.path("reports", f"{name.rpartition('/')[2]}.html")
+    target = report or job.lake.path("reports", f"{PurePosixPath(name).name}.html")
     job.lake.files.write_text(target, render(page))
     data = f"{target.removesuffix('.html')}.json"
     job.lake.files.write_text(
@@ -104,22 +99,17 @@ def _evaluate(
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     """The labelled rows to evaluate on and what they are called.
 
-    Columns: id, source, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as
-    it is).
+    Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows = open_archive(job, labelled)
-        rows = rows.where("dialect IS NOT NULL").dropDuplicates(["id"])
+        rows = distinct(job, open_archive(job, labelled).where("dialect IS NOT NULL"))
         none = F.lit(None).cast("string")
         text = F.coalesce("text", F.lit(""))
         rows = rows.withColumns({"text": text, "clean": none, "profile_hash": none, "n_words": _words(text)})
     else:
-        if not job.lake.exists(CLEAN_TWEETS):
-            raise UsageError(
-                f"there is no table {job.lake.where(CLEAN_TWEETS)} yet: run clean first, or give --labelled"
-            )
+        job.lake.require(CLEAN_TWEETS, "run clean first, or give --labelled")
         rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
-    columns = ("id", "source", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
+    columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
     return rows.select(*columns, F.col("n_words").alias("words")), labelled or split
 
 
@@ -128,17 +118,12 @@ def _words(text: Column) -> Column:
     return F.size(F.filter(F.split(text, r"\s+"), lambda word: word.rlike(ARABIC_LETTER)))
 
 
-def _judged(job: Job, bundle: Bundle, truth: DataFrame, predictions: DataFrame) -> DataFrame:
+def _judged(job: Job, bundle: Bundle, truth: DataFrame) -> DataFrame:
     """The truth with a model's predicted, confidence and plausible, and whether it is `correct`."""
-    predicted = ("id", "confidence", "plausible", F.col("dialect").alias("predicted"))
-    known = predictions.where(F.col("model") == bundle.model)
-    # The same id of another source may be of another text.
-    known = known.join(truth.select("id", "source"), ["id", "source"]).select(*predicted)
-    unscored = truth.join(known, "id", "left_anti")
     shared = shared_predictor(job.lake.spark, bundle, job.settings.score)
-    fresh = with_predictions(unscored, shared).select(*predicted)
+    predicted = ("confidence", "plausible", F.col("dialect").alias("predicted"))
     correct = F.coalesce(F.col("label") == F.col("predicted"), F.lit(False))
-    return truth.join(known.unionByName(fresh), "id").withColumn("correct", correct)
+    return with_predictions(truth, shared).select(*truth.columns, *predicted).withColumn("correct", correct)
 
 
 def _evaluated(job: Job, predictor: Predictor, rows: DataFrame, taxonomy: Taxonomy) -> ModelReport:

@@ -12,11 +12,9 @@ from pyspark.sql.pandas.functions import arrow_udf
 from adc.model.bundle import Bundle
 from adc.model.predictor import COLUMNS, Predictor
 from adc.settings import ScoreSettings
+from adc.tables import PREDICTIONS
 
-PREDICTION_DDL = (
-    "dialect STRING, confidence DOUBLE, region STRING, region_confidence DOUBLE, plausible ARRAY<STRING>, "
-    "top_k ARRAY<STRUCT<dialect: STRING, probability: DOUBLE>>, note STRING"
-)
+PREDICTION_DDL = PREDICTIONS.nullable(COLUMNS)
 
 
 def shared_predictor(spark: SparkSession, bundle: Bundle, settings: ScoreSettings) -> Broadcast[Predictor]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from adc.archives import kept_columns, open_archive
 from adc.errors import UsageError
 from adc.job import Job
-from adc.lake import latest_changes
+from adc.lake import latest_changes, nulls_last
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.predictor import Predictor
 from adc.model.store import open_bundle
@@ -20,8 +20,6 @@ from adc.scoring.shares import grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import Waves
 
-# An archive is scored in waves of about so many bytes of Parquet a task slot: two minutes, a million tweets.
-WAVE_BYTES = 128 << 20
 # How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a while to
 # score, and into enough of them.
 PART_BYTES = 4 << 20
@@ -58,7 +56,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
             job.say(f"dry run: {number:,} rows of {path} would be scored")
             return
         size = lake.files.size(path)
-        if size <= wave_bytes(job):
+        if size <= lake.wave_bytes:
             # One shuffle for equal ids and for the parts to score, at least one for each task slot.
             number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
             rows = rows.repartition(number, "id")
@@ -71,10 +69,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
             waves.total = whole[0]
             waves.run(parts(job, archive))
     else:
-        if not lake.exists(CLEAN_TWEETS):
-            raise UsageError(
-                f"there is no table {lake.where(CLEAN_TWEETS)} yet: run clean first, or give --input"
-            )
+        lake.require(CLEAN_TWEETS, "run clean first, or give --input")
         if job.dry_run:
             job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
             return
@@ -137,25 +132,24 @@ def staged_archive(job: Job, rows: DataFrame) -> str:
     return place
 
 
-def wave_bytes(job: Job) -> int:
-    """Bytes of a wave, for as many task slots as there are."""
-    return WAVE_BYTES * job.lake.spark.sparkContext.defaultParallelism
-
-
 def parts(job: Job, archive: str) -> Iterator[DataFrame]:
     """The files of a staged archive, a wave's at a time: what a kill costs is bounded, not the archive."""
-    sizes, most = job.lake.files.sizes(archive), wave_bytes(job)
+    sizes, most = job.lake.files.sizes(archive), job.lake.wave_bytes
     starts = accumulate(sizes.values(), initial=0)
     for _, wave in groupby(zip(sizes, starts, strict=False), lambda file: file[1] // most):
         yield job.lake.spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
 
 
 def distinct(job: Job, rows: DataFrame) -> DataFrame:
-    """A row an id, with its `occurrences`; of rows with one id the first that has a text: always the same."""
+    """A row an id, with its `occurrences`.
+
+    Of rows with one id the first that has a text, and of these as `nulls_last` says: always the same.
+    """
     if "skipped" not in rows.columns:
         rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
     empty = F.coalesce(F.btrim("text"), F.lit("")) == ""
-    first = F.struct(empty, "text", "source", *kept_columns(job.settings.input))
+    kept = kept_columns(job.settings.input)
+    first = F.struct(empty, "text", *nulls_last("dialect", "author", "created_at"), "source", *kept)
     every = F.struct(*(name for name in rows.columns if name != "id"))
     once = rows.groupBy("id").agg(F.min_by(every, first).alias("row"), F.count("*").alias("occurrences"))
     return once.select("id", "row.*", "occurrences")

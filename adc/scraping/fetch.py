@@ -14,11 +14,9 @@ from adc.scraping.apis import APIS
 from adc.scraping.gate import Gate
 from adc.scraping.lookup import look_up
 from adc.scraping.policy import Policy
+from adc.tables import RAW_TWEETS
 
-FETCHED_DDL = (
-    "id STRING, id_num BIGINT, dialect STRING, status STRING, text STRING, http_status INT, error STRING, "
-    "attempts INT, fetched_at TIMESTAMP, run_id STRING"
-)
+# RAW_TWEETS as Arrow has it.
 FETCHED = pa.schema(
     [
         ("id", pa.string()),
@@ -56,7 +54,7 @@ class Fetcher:
 
     def fetch(self, ids: DataFrame) -> DataFrame:
         """The outcome of every (id, id_num, dialect); no row for one left unasked by a stop."""
-        return ids.mapInArrow(self.fetch_partition, FETCHED_DDL)
+        return ids.mapInArrow(self.fetch_partition, RAW_TWEETS.nullable())
 
     def fetch_partition(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """One task: its ids in requests of `batch_size`, several under way at once, answers as they come."""

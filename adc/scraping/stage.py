@@ -23,7 +23,7 @@ from adc.scraping.policy import Policy
 from adc.scraping.ranks import WavesInIdOrder, parted, ranked
 from adc.scraping.server import LookupServer, load_corpus
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
-from adc.tables import QUARANTINE, RAW_TWEETS
+from adc.tables import QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
@@ -130,30 +130,18 @@ def _examples(work: WorkList, condition: Column) -> str:
 
 def _keep_labels(job: Job, work: WorkList) -> None:
     """Quarantines what is wrong with the list and takes labels that were not there before."""
-    unusable = work.checked.where("reason IS NOT NULL").select(
-        F.col("id").alias("row_key"),
-        "reason",
-        F.to_json(F.struct("id", "labels", "occurrences")).alias("payload"),
-    )
-    conflicts = work.conflict.select(
-        F.col("id").alias("row_key"),
-        F.lit("label_conflict").alias("reason"),
-        F.to_json(F.struct("id", "dialect", "known_dialect")).alias("payload"),
-    )
-    refused = unusable.unionByName(conflicts).select(
-        F.lit(job.stage).alias("stage"),
-        "*",
-        F.lit(job.run_id).alias("run_id"),
-        F.lit(job.started_at).alias("at"),
-    )
+    id_, unusable = F.col("id"), work.checked.where("reason IS NOT NULL")
+    refused = job.refused(unusable, id_, F.col("reason"), F.struct("id", "labels", "occurrences"))
+    known = F.struct("id", "dialect", "known_dialect")
+    conflicts = job.refused(work.conflict, id_, F.lit("label_conflict"), known)
     staged = f"{job.staging}/refused"
     # A key once: an id with two labels may contradict a known one as well.
-    refused.dropDuplicates(["row_key"]).write.parquet(staged)
+    refused.unionByName(conflicts).dropDuplicates(["row_key"]).write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
     job.lake.merge(
         QUARANTINE,
         job.lake.spark.read.parquet(staged),
-        update_if="old.reason <> new.reason OR NOT (old.payload <=> new.payload)",
+        update_if=REFUSED_OTHERWISE,
         bounded_by="row_key",
     )
     relabel = f"{job.staging}/relabel"
@@ -242,8 +230,9 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             job.say(f"the API answered {unrequested:,} ids that it was not asked for; they are ignored")
         if gate.stopped:
             raise RunError(
-                f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, and "
-                "for 401 or 403 the token in ADC_SCRAPE__TOKEN; then run the same again, to go on"
+                f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, "
+                "for 400 or 422 scrape.batch_size, and for 401 or 403 the token in ADC_SCRAPE__TOKEN; then "
+                "run the same again, to go on"
             )
 
 

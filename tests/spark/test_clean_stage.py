@@ -6,7 +6,9 @@ from pyspark.sql import functions as F
 from adc.cleaning import load_profile
 from adc.cleaning.stage import clean, on_all_slots
 from adc.errors import UsageError
-from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+from adc.lake import Lake
+from adc.scoring.stage import score
+from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -118,6 +120,48 @@ def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, 
     run(str(archive), input__weight=0.5)
     assert contents(lake, CLEAN_TWEETS, "dialect") == [("EG",)] * 7
     assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
+
+
+def test_of_equal_texts_the_same_row_is_taken_in_whatever_order(job, lake, run, bundle_path, tmp_path):
+    archive = tmp_path / "archive.csv"
+    lines = [
+        "صباح الخير يا علي,bob,2024-01-09",
+        "صباح الخير يا علي,alice,",
+        "صباح الخير يا علي,alice,2024-01-02",
+    ]
+    taken = []
+    for order in (lines, lines[::-1]):
+        archive.write_text("\n".join(["text,author,created_at", *order]))
+        run(str(archive))
+        taken += contents(lake, CLEAN_TWEETS, "author", "split")
+        score(job("score"), str(archive), bundle_path, replace=True)
+        for table in (CLEAN_TWEETS, PREDICTIONS):
+            assert [str(at)[:10] for (at,) in contents(lake, table, "created_at")] == ["2024-01-02"]
+        lake.delete(CLEAN_TWEETS, F.lit(True))
+    assert taken[0] == taken[1]
+    assert taken[0][0] == "alice"
+
+
+def test_a_run_that_ends_between_its_two_commits_is_made_good_by_the_next(lake, run, tmp_path, monkeypatch):
+    archive = tmp_path / "archive.csv"
+    archive.write_text("id,text\n1,عايز كده\n2,ok\n3,واش بزاف")
+    run(str(archive))
+    # 1 and 2 change sides: each is taken out of the one table and put into the other.
+    archive.write_text("id,text\n1,no\n2,شلونك شخبارك\n3,واش بزاف")
+    merge = Lake.merge
+
+    def killed(self, table, *given, **how):
+        if table is QUARANTINE:
+            raise RuntimeError("killed")
+        merge(self, table, *given, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "merge", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            run(str(archive))
+    run(str(archive))
+    assert contents(lake, CLEAN_TWEETS, "id", "clean") == [("2", "شلونك شخبارك"), ("3", "واش بزاف")]
+    assert contents(lake, QUARANTINE, "row_key", "reason") == [("1", "no_arabic")]
 
 
 def test_a_file_that_is_read_in_one_piece_is_cleaned_on_all_task_slots(spark):

@@ -1,4 +1,4 @@
-"""The evaluate stage: figures against a count by hand, from predictions that are there and ones made now."""
+"""The evaluate stage: figures against a count by hand."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from scipy.stats import binomtest
 
 from adc.errors import UsageError
 from adc.evaluation.pipeline import left_out, stage_runs
@@ -37,19 +38,23 @@ def tweets(lake: Lake) -> Lake:
     return lake
 
 
+def guessed(bundle: Bundle) -> list[str]:
+    return Predictor(bundle).predict(list(TEXTS.values())).field("dialect").to_pylist()
+
+
 def figures(report: Path, bundle: Bundle) -> dict:
     return json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))[bundle.model]
 
 
-def test_known_and_fresh_predictions_make_the_figures(
+def test_the_model_answers_now_whatever_predictions_are_kept(
     job: Callable[..., Job], tweets: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
 ) -> None:
-    # Tweet 1 has a prediction already, a right one; the model itself is asked for the others.
-    known = {"id": "1", "source": "test", "dialect": "EG", "confidence": 0.9, "scored_at": NOON}
-    tweets.append(PREDICTIONS, as_rows(tweets.spark, PREDICTIONS, [known | {"model": tiny_bundle.model}]))
-    rest = ["2", "3", "4", "5"]
-    fresh = Predictor(tiny_bundle).predict([TEXTS[i] for i in rest]).field("dialect").to_pylist()
-    right = 1 + sum(guess == LABELS[i] for i, guess in zip(rest, fresh, strict=True))
+    guesses = dict(zip(TEXTS, guessed(tiny_bundle), strict=True))
+    right = sum(guesses[i] == LABELS[i] for i in TEXTS)
+    assert right
+    # As if scored under other settings, or while the text was another one.
+    kept = [{"id": i, "source": "test", "model": tiny_bundle.model, "scored_at": NOON} for i in TEXTS]
+    tweets.append(PREDICTIONS, as_rows(tweets.spark, PREDICTIONS, kept))
     report = tmp_path / "report.html"
 
     made = job("evaluate")
@@ -58,32 +63,20 @@ def test_known_and_fresh_predictions_make_the_figures(
     assert made.counts == {"input": 5, "dialects": 3}
     told = figures(report, tiny_bundle)["dialect"]
     assert (told["rows"], told["accuracy"]) == (5, pytest.approx(right / 5))
-    kept = contents(tweets, METRICS, "metric", "dialect", "value")
-    metrics = {(metric, dialect): value for metric, dialect, value in kept}
+    rows = contents(tweets, METRICS, "metric", "dialect", "value")
+    metrics = {(metric, dialect): value for metric, dialect, value in rows}
     assert metrics["accuracy", ""] == pytest.approx(right / 5)
     assert metrics["support", "EG"] == 2
     assert tiny_bundle.model in report.read_text(encoding="utf-8")
 
-    evaluate(job("evaluate"), [bundle_path], "test", report=str(report))
+    evaluate(job("evaluate", score__abstain_below=1.0), [bundle_path], "test", report=str(report))
+    assert figures(report, tiny_bundle)["dialect"]["accuracy"] == 0
     assert len(contents(tweets, METRICS)) == len(metrics)
-
-    # One of the same id, but of another file's text.
-    tweets.merge(
-        PREDICTIONS,
-        as_rows(tweets.spark, PREDICTIONS, [known | {"model": tiny_bundle.model, "source": "other.csv"}]),
-    )
-    evaluate(job("evaluate"), [bundle_path], "test", report=str(report))
-    own = Predictor(tiny_bundle).predict([TEXTS["1"]]).field("dialect").to_pylist()[0]
-    expected = (right - 1 + (own == LABELS["1"])) / 5
-    assert figures(report, tiny_bundle)["dialect"]["accuracy"] == pytest.approx(expected)
 
 
 def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
-    job: Callable[..., Job], lake: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
+    job: Callable[..., Job], tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
 ) -> None:
-    # Another tweet of this lake has the id that the file's first row has.
-    other = {"id": "1", "source": "test", "dialect": "SA", "model": tiny_bundle.model, "scored_at": NOON}
-    lake.append(PREDICTIONS, as_rows(lake.spark, PREDICTIONS, [other]))
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
     lines = [
         "id,tweet,country",
@@ -113,46 +106,42 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
     told = figures(report, tiny_bundle)["dialect"]
     assert (told["rows"], told["accuracy"]) == (3, pytest.approx(right / 3))
+    # Of rows with one id the one with a text, wherever it stands.
+    for rows in (["4,,SA", "4,عايز كده,EG"], ["4,عايز كده,EG", "4,,SA"]):
+        archive.write_text("\n".join([lines[0], *rows]), encoding="utf-8")
+        evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
+        assert figures(report, tiny_bundle)["dialect"]["accuracy"] == float(guesses[0] == "EG")
 
 
 def test_two_models_are_compared_on_the_same_rows(
     job: Callable[..., Job], tweets: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
 ) -> None:
-    # The other model has answered before: always right, and unsure where the text is long.
-    known = [
-        {
-            "id": i,
-            "source": "test",
-            "dialect": LABELS[i],
-            "confidence": 0.5 + 0.1 * int(i),
-            "plausible": ["EG", "MA"],
-        }
-        for i in TEXTS
-    ]
-    other = replace(tiny_bundle, name="oracle")
-    records = [record | {"model": other.model, "scored_at": NOON} for record in known]
-    tweets.append(PREDICTIONS, as_rows(tweets.spark, PREDICTIONS, records))
-    other.save(tmp_path / "oracle")
-    guesses = Predictor(tiny_bundle).predict(list(TEXTS.values())).field("dialect").to_pylist()
-    wrong = sum(guess != LABELS[i] for i, guess in zip(TEXTS, guesses, strict=True))
-    assert wrong
+    # The other model says of every text another dialect than this one.
+    other = replace(tiny_bundle, name="other", labels=(*tiny_bundle.labels[1:], tiny_bundle.labels[0]))
+    other.save(tmp_path / "other")
+    ours, theirs = (
+        [a == b for a, b in zip(guessed(m), LABELS.values(), strict=True)] for m in (tiny_bundle, other)
+    )
+    assert any(ours) and any(theirs)
+    answers = Predictor(tiny_bundle).predict(list(TEXTS.values())).to_pylist()
+    held = {i: LABELS[i] in answer["plausible"] for i, answer in zip(TEXTS, answers, strict=True)}
     report = tmp_path / "report.html"
 
     # A bundle given twice is one model.
-    evaluate(job("evaluate"), [str(tmp_path / "oracle"), bundle_path, bundle_path], report=str(report))
+    evaluate(job("evaluate"), [bundle_path, str(tmp_path / "other"), bundle_path], report=str(report))
 
     told = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
-    assert list(told) == [other.model, tiny_bundle.model]
-    against = told[other.model]["against"][tiny_bundle.model]
-    assert (against["rows"], against["only_first"], against["only_second"]) == (5, wrong, 0)
-    assert against["p_value"] == pytest.approx(min(1, 2 * 0.5**wrong))
-    # EG, MA, SA, EG, MA: only the SA is outside.
-    assert told[other.model]["plausible"]["coverage"] == pytest.approx(4 / 5)
-    assert told[other.model]["plausible"]["by_label"] == {"EG": 1, "MA": 1, "SA": 0}
-    assert told[other.model]["at_coverage"]["0.2"]["confidence"] == pytest.approx(1.0, abs=0.01)
-    assert [(each["low"], each["n"], each["accuracy"]) for each in told[other.model]["lengths"]] == [
-        (1, 5, 1)
-    ]
+    assert list(told) == [tiny_bundle.model, other.model]
+    against = told[tiny_bundle.model]["against"][other.model]
+    assert (against["rows"], against["only_first"], against["only_second"]) == (5, sum(ours), sum(theirs))
+    p_value = binomtest(sum(ours), sum(ours) + sum(theirs)).pvalue
+    assert against["p_value"] == pytest.approx(p_value)
+    assert told[tiny_bundle.model]["plausible"]["coverage"] == pytest.approx(sum(held.values()) / 5)
+    assert told[tiny_bundle.model]["plausible"]["by_label"]["SA"] == held["3"]
+    surest = max(answer["confidence"] for answer in answers)
+    assert told[tiny_bundle.model]["at_coverage"]["0.2"]["confidence"] == pytest.approx(surest, abs=0.01)
+    lengths = told[tiny_bundle.model]["lengths"]
+    assert [(each["low"], each["n"], each["accuracy"]) for each in lengths] == [(1, 5, sum(ours) / 5)]
     kept = {(m, d): v for m, d, v in contents(tweets, METRICS, "metric", "dialect", "value")}
     assert kept["plausible_coverage", "SA"] is not None
     page = unescape(report.read_text(encoding="utf-8"))

@@ -1,3 +1,5 @@
+import random
+import string
 import threading
 
 import pytest
@@ -154,6 +156,16 @@ def test_a_table_in_many_small_files_is_compacted(spark, settings):
     assert (lax.compact(RAW_TWEETS), len(lax.read(RAW_TWEETS).inputFiles())) == (False, 2)
     assert (strict.compact(RAW_TWEETS), len(lax.read(RAW_TWEETS).inputFiles())) == (True, 1)
     assert contents(strict, RAW_TWEETS, "id", "text") == [("1", "a"), ("2", "b")]
+
+
+def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeypatch):
+    monkeypatch.setattr("adc.lake.SMALL_FILE_BYTES", 20_000)
+    strict, lax = (Lake(spark, settings(lake__small_files=number).lake) for number in (1, 2))
+    texts = ("".join(random.choices(string.ascii_letters, k=200_000)), "b", "c")
+    for number, text in enumerate(texts):
+        strict.append(RAW_TWEETS, raw_rows(strict, {"id": str(number), "text": text}).coalesce(1))
+    assert (lax.compact(RAW_TWEETS), strict.compact(RAW_TWEETS)) == (False, True)
+    assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
 
 
 def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):

@@ -133,7 +133,7 @@ def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_
     archive = tmp_path / "archive.csv"
     numbers = [*range(40), *range(5)]
     archive.write_text("\n".join(["id,text", *(f"{number},عايز كده {number}" for number in numbers)]))
-    monkeypatch.setattr("adc.scoring.stage.WAVE_BYTES", 1)
+    monkeypatch.setattr("adc.lake.WAVE_BYTES", 1)
     commit, committed = stage.commit_scored, []
 
     def commit_one(job, staged):
