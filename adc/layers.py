@@ -63,7 +63,9 @@ def load_settings(
 def _complaints(invalid: ValidationError, given: Mapping[str, tuple[Any, str]]) -> Iterator[str]:
     for error in invalid.errors():
         key = ".".join(str(part) for part in error["loc"])
-        origin = next((origin for name, (_, origin) in given.items() if key.startswith(name)), "defaults")
+        origin = next(
+            (origin for name, (_, origin) in given.items() if f"{key}.".startswith(f"{name}.")), "defaults"
+        )
         # An address may hold a password, even one that is refused for it.
         secret = key == SECRET or (key == "scrape.url" and "@" in str(error["input"]))
         shown = "" if secret else f"={error['input']}"

@@ -2,10 +2,9 @@
 
 import tempfile
 from pathlib import Path
-from urllib.parse import urlparse
 
 from adc.errors import UsageError
-from adc.files import Files
+from adc.files import Files, local_path
 from adc.model.bundle import Bundle, load_bundle
 
 
@@ -19,9 +18,9 @@ def store_bundle(files: Files, bundle: Bundle, target: str) -> None:
 
 def fetch_bundle(files: Files, place: str, folder: Path) -> Path:
     """The bundle at a path or URI as a local folder: its own, or a copy under `folder`."""
-    uri = urlparse(files.qualified(place))
-    if uri.scheme == "file":
-        return Path(uri.path)
+    local = local_path(files.qualified(place))
+    if local:
+        return Path(local)
     if not files.exists(place):
         raise UsageError(f"bundle {place} does not exist")
     files.download(place, folder / "bundle")

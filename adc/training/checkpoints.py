@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from pyarrow import fs
 
+from adc.files import local_path
+
 FACTS = "facts"
 
 
@@ -23,9 +25,9 @@ class Checkpoint:
 
 def file_system(uri: str) -> tuple[fs.FileSystem, str]:
     """Arrow's file system of a path or URI as Hadoop writes it, and the path there."""
-    # Hadoop writes file:/home/my lake; Arrow would want file:///home/my%20lake.
-    if uri.startswith("file:"):
-        return fs.LocalFileSystem(), "/" + uri.removeprefix("file:").lstrip("/")
+    # Arrow would want file:///home/my%20lake of it.
+    if local := local_path(uri):
+        return fs.LocalFileSystem(), local
     # Hadoop's name for the object store is s3a, Arrow's is s3.
     system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
     return system, path

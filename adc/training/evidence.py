@@ -62,15 +62,11 @@ class Corpus:
         """The rows that a model without this fold may see; raises UsageError for one class alone."""
         rows = np.flatnonzero(self.folds != fold)
         if len(np.unique(self.labels[rows])) < 2:
-            raise _too_few("some hold one dialect only")
+            raise UsageError(
+                "too few training tweets to fit linear models out of fold: some hold one dialect only; "
+                "set model.evidence=false, model.soft_labels=0 and model.blend=0"
+            )
         return rows
-
-
-def _too_few(reason: str) -> UsageError:
-    return UsageError(
-        f"too few training tweets to fit linear models out of fold: {reason}; "
-        "set model.evidence=false, model.soft_labels=0 and model.blend=0"
-    )
 
 
 class Task(NamedTuple):
@@ -131,6 +127,11 @@ def cross_fit(
     halves = np.split(_in_row_order(corpus, [fit.scores for fit in fits[:FOLDS]]), 2, axis=1)
     members = [half / size for half, size in zip(halves, scale, strict=True)]
     if least.bayes:
+        if any(result is None for result in results.values()):
+            raise UsageError(
+                f"too few training tweets for naive Bayes: no n-gram is in {least.bayes} of them; "
+                "set model.bayes_min_count=0"
+            )
         members.append(_in_row_order(corpus, [results[Task("bayes", fold)] for fold in folds[:FOLDS]]))
     judge = fit_judge(corpus, members)
     return Linear(
@@ -140,7 +141,9 @@ def cross_fit(
     )
 
 
-def fit(corpus: Corpus, encoder: Encoder, least: Counts, task: Task) -> EvidenceFit | Bayes | np.ndarray:
+def fit(
+    corpus: Corpus, encoder: Encoder, least: Counts, task: Task
+) -> EvidenceFit | Bayes | np.ndarray | None:
     """What `fit_evidence` or `fit_bayes` returns, as the task says."""
     if task.model == "evidence":
         return fit_evidence(corpus, encoder, least.grams, task.fold)
@@ -287,15 +290,18 @@ def log_count_ratios(counts: sparse.csr_matrix, whole: np.ndarray) -> np.ndarray
     return ratios.astype(np.float32)
 
 
-def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Bayes | np.ndarray:
-    """Multinomial naive Bayes over character n-grams: its scores (n, C) of a fold's rows; of none, itself."""
+def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Bayes | np.ndarray | None:
+    """Multinomial naive Bayes over character n-grams: its scores (n, C) of a fold's rows; of none, itself.
+
+    None where no n-gram is in `min_count` texts.
+    """
     rows, texts = corpus.fitted(fold), encoder.read(corpus.texts)
     owners, keys = gram_keys(shortened(texts), *BAYES_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
     counts = _counts(owners, columns, (len(texts), len(grams)))
     grams, counts = _frequent(grams, counts, rows, min_count)
     if not len(grams):
-        raise _too_few(f"no n-gram is in {min_count} of them")
+        return None
     model = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
     table = np.zeros((len(grams), corpus.classes), np.float32)
     table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
@@ -41,6 +42,8 @@ from adc.training.watch import ranks_watched
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
 PREPARED = "prepared"
+# Settings that change nothing in a bundle.
+IDLE_SETTINGS = ("train.tensorboard", "train.start_timeout")
 # Rules without which a profile is not one to train on, and what it leaves.
 NEEDED_RULES = {
     "mentions": "user handles in: a model would learn authors, not dialects",
@@ -55,20 +58,19 @@ def train(job: Job, target: str | None = None) -> None:
     bundle of something else at the target.
     """
     lake, settings = job.lake, job.settings
-    if not lake.exists(CLEAN_TWEETS):
-        raise UsageError(f"there is no table {lake.where(CLEAN_TWEETS)} yet: run clean first")
+    lake.require(CLEAN_TWEETS, "run clean first")
     slots = lake.spark.sparkContext.defaultParallelism
     if settings.train.num_proc > slots:
         raise UsageError(
             f"train.num_proc={settings.train.num_proc}: Spark has {slots} task slots, a rank needs one each"
         )
     place = target or lake.path("models", settings.train.name)
-    made = provenance(job)
+    tweets = lake.read(CLEAN_TWEETS)
+    made = provenance(job, tweets)
     if lake.files.exists(place):
         _same_or_refuse(job, place, made)
         return
 
-    tweets = lake.read(CLEAN_TWEETS)
     profile = load_profile(settings.clean.profile)
     for rule, harm in NEEDED_RULES.items():
         if rule not in profile.switches:
@@ -217,19 +219,24 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(Path(job.settings.train.tensorboard) / job.run_id))
 
 
-def provenance(job: Job) -> dict[str, Any]:
-    """What a bundle is made from and with: equal for two runs that would make the same bundle."""
+def provenance(job: Job, tweets: DataFrame) -> dict[str, Any]:
+    """What a bundle is made from and with; its fingerprint is that of all runs that would make the same one.
+
+    So it knows what the labelled rows hold, not the table's version: that goes up when the same archive is
+    cleaned again, too.
+    """
     settings = job.settings.masked()
     relevant = {
         key: value
         for key, value in settings.items()
-        if key.split(".")[0] in ("seed", "clean", "model", "train") and key != "train.tensorboard"
+        if key.split(".")[0] in ("seed", "clean", "model", "train") and key not in IDLE_SETTINGS
     }
-    data = {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)}
-    content = json.dumps([relevant, data, version("adc")], sort_keys=True)
+    row = F.xxhash64("id", "clean", "dialect", "text_hash", "split", "weight", "profile_hash")
+    labelled = tweets.where("dialect IS NOT NULL").agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
+    content = json.dumps([relevant, labelled, version("adc")], sort_keys=True, default=str)
     return {
         "settings": relevant,
-        "data": data,
+        "data": {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)},
         "version": version("adc"),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
     }

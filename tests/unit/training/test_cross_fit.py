@@ -166,8 +166,10 @@ def test_too_little_to_fit_on_is_told():
     with pytest.raises(UsageError, match="too few training tweets to fit linear models out of fold"):
         fit_evidence(corpus, ENCODER, 1, 0)
     corpus = Corpus(["كده", "واش"] * 3, np.array([0, 1] * 3), np.ones(6), np.array([0, 0, 1, 1, 2, 2]), 2)
-    with pytest.raises(UsageError, match="no n-gram is in 5 of them"):
-        fit_bayes(corpus, ENCODER, 5, 0)
+    assert fit_bayes(corpus, ENCODER, 5, 0) is None
+    corpus = corpus_of(noise=0)
+    with pytest.raises(UsageError, match=r"no n-gram is in 5000 of them; set model\.bayes_min_count=0"):
+        cross_fit(corpus, ENCODER, Counts(1, 5000))
 
 
 def test_folds_are_even_and_not_those_of_the_split():
