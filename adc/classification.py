@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +15,13 @@ from adc.layers import load_settings
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
 
+# Of columns that may hold nothing, or have no rows.
+KINDS: dict[str, Any] = {
+    "id": object,
+    **dict.fromkeys(("confidence", "region_confidence"), "float64"),
+    **dict.fromkeys(("created_at", "scored_at"), "datetime64[us, UTC]"),
+}
+
 
 def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) -> pd.DataFrame:
     """The columns of the table `predictions`, one row a text, in the order given.
@@ -22,24 +30,28 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     adc. Confidences are calibrated probabilities, 0 to 1; the ids are those of an archive without ids,
     sha256:…. Raises UsageError for a folder that holds no bundle, and for one text that is not in a list.
     """
-    if isinstance(texts, str):
+    if isinstance(texts, str | bytes):
         raise UsageError("classify takes a list of texts: classify([text])")
+    if isinstance(texts, pd.DataFrame):
+        raise UsageError("classify takes a column of texts, not a table: classify(table['text'])")
     settings = load_settings().score
-    predictor = Predictor.of(
-        bundle if isinstance(bundle, Bundle) else _stored(bundle or settings.bundle or SHIPPED), settings
-    )
+    place = (settings.bundle or SHIPPED) if bundle is None else bundle
+    predictor = Predictor.of(place if isinstance(place, Bundle) else _stored(place), settings)
     # A gap in a column is an empty text.
     given = ("" if pd.isna(text) else text for text in texts)
     whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in given]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))
     hashed = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in whole]
-    predicted.insert(0, "id", [f"sha256:{digits}" for digits in hashed])
-    predicted.insert(1, "source", "classify")
-    predicted.insert(2, "created_at", pd.Series(pd.NaT, index=predicted.index))
-    predicted["model"] = predictor.bundle.model
-    predicted["scored_at"] = pd.Timestamp(datetime.datetime.now(datetime.UTC))
-    return predicted
+    columns = {
+        "id": [f"sha256:{digits}" for digits in hashed],
+        "source": "classify",
+        "created_at": None,
+        **predicted,
+        "model": predictor.bundle.model,
+        "scored_at": pd.Timestamp(datetime.datetime.now(datetime.UTC)),
+    }
+    return pd.DataFrame(columns, index=predicted.index).astype(KINDS)
 
 
 @lru_cache(maxsize=4)

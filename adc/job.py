@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -115,6 +116,10 @@ def run_job(
 ) -> int:
     """Runs one stage as a command and returns its exit status."""
     args = parser.parse_args(argv)
+    for name, value in vars(args).items():
+        # Of a variable of the shell that is not set; nothing was meant by it.
+        if name != "overrides" and "" in (value if isinstance(value, list) else [value]):
+            parser.error(f"argument --{name}: it is empty")
     try:
         settings = load_settings(environment_file(args.env), args.overrides)
         print_settings(stage, settings)
@@ -198,7 +203,7 @@ def _remove_staged(job: Job) -> None:
 
 
 def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
-    """Prints the summary, keeps it in `runs`, and writes it where asked; whether it could be written."""
+    """Prints the summary, keeps it in `runs`, and writes it where asked; whether both could be done."""
     summary: dict[str, Any] = {
         "stage": job.stage,
         "run_id": job.run_id,
@@ -213,16 +218,24 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
     for name, place in job.outputs.items():
         print(f"  {name:<24} {place}")
     sys.stdout.flush()
+    kept = True
     if not job.dry_run:
-        job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [_run_row(job, summary)]))
+        rows = as_rows(job.lake.spark, RUNS, [_run_row(job, summary)])
+        kept = _done(job, "the table runs", lambda: job.lake.append(RUNS, rows))
     if summary_path:
         content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        try:
-            job.lake.files.write_text(summary_path, content)
-        except (AdcError, Py4JJavaError) as failure:
-            reason = str(getattr(failure, "java_exception", failure)).splitlines()[0]
-            print(f"{job.stage}: --summary {summary_path} cannot be written: {reason}", file=sys.stderr)
-            return False
+        write = lambda: job.lake.files.write_text(summary_path, content)  # noqa: E731
+        kept = _done(job, f"--summary {summary_path}", write) and kept
+    return kept
+
+
+def _done(job: Job, what: str, write: Callable[[], None]) -> bool:
+    try:
+        write()
+    except (AdcError, Py4JJavaError, PySparkException) as failure:
+        reason = str(getattr(failure, "java_exception", failure)).splitlines()[0]
+        print(f"{job.stage}: {what} cannot be written: {reason}", file=sys.stderr)
+        return False
     return True
 
 

@@ -67,6 +67,8 @@ class Lake:
         self.spark = spark
         self.files = Files(spark)
         self.root = self.files.qualified(settings.root)
+        if odd := set(self.root) & set("[]{}*?"):
+            raise UsageError(f"lake.root={settings.root}: Spark takes {' '.join(sorted(odd))} for a pattern")
         self._catalog = settings.catalog
         self._small_files = settings.small_files
 

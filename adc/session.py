@@ -17,6 +17,8 @@ REQUIRED = {
     # What is merged is the same when it is read again: staged files, a table at a version, rows made on the
     # driver. So Delta need not copy it first.
     "spark.databricks.delta.merge.materializeSource": "none",
+    # Parquet by pandas has times in nanoseconds, which Spark would refuse.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
     # A wave is committed while the next one is fetched.
     "spark.scheduler.mode": "FAIR",
     **{f"spark.executorEnv.{name}": value for name, value in TENSORFLOW_ENVIRONMENT.items()},

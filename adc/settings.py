@@ -271,14 +271,14 @@ class ScoreSettings(Section):
 
     @property
     def groupings(self) -> tuple[str, ...]:
-        """The names in `shares`."""
-        return tuple(name.strip() for name in self.shares.split(",") if name.strip())
+        """The names in `shares`, each once."""
+        return tuple(dict.fromkeys(name.strip() for name in self.shares.split(",") if name.strip()))
 
 
 class Settings(Section):
     """The whole tree."""
 
-    seed: int = Field(0, description="Seed of all that is drawn at random.")
+    seed: Natural = Field(0, description="Seed of all that is drawn at random.")
     lake: LakeSettings = LakeSettings()
     scrape: ScrapeSettings = ScrapeSettings()
     input: InputSettings = InputSettings()

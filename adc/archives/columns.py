@@ -159,12 +159,18 @@ def _string(found: Found | None) -> Column:
 
 
 def _time(written: Column) -> Column:
-    """ISO 8601, or as Twitter's old API wrote it: Wed Aug 27 13:08:45 +0000 2008."""
+    """ISO 8601, or as Twitter's old API wrote it: Wed Aug 27 13:08:45 +0000 2008; or nanoseconds since 1970.
+
+    These are what pandas writes into Parquet, and Spark reads as numbers.
+    """
     month_first = F.concat_ws(
         " ", F.substring(written, 5, 6), F.substring(written, 27, 4), F.substring(written, 12, 8)
     )
+    nanoseconds = F.when(written.rlike(r"^\d{18,19}$"), written.try_cast("decimal(20)"))
     return F.coalesce(
-        F.try_to_timestamp(written), F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss"))
+        F.timestamp_micros((nanoseconds / 1000).cast("bigint")),
+        F.try_to_timestamp(written),
+        F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss")),
     )
 
 

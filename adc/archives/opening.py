@@ -1,14 +1,17 @@
 """What every stage does with a file it is given: its rows, and its bad records to quarantine."""
 
 from collections.abc import Callable
+from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from adc.archives.columns import archive_rows, rounded_ids
 from adc.archives.labels import read_labels
 from adc.archives.readers import read_archive
-from adc.archives.tweets import BAD_RECORD, tweets
+from adc.archives.tweets import BAD_RECORD, named, tweets
+from adc.dialects import DIALECTS
 from adc.job import Job
 from adc.settings import InputSettings
 from adc.tables import QUARANTINE, REFUSED_OTHERWISE
@@ -16,6 +19,8 @@ from adc.tables import QUARANTINE, REFUSED_OTHERWISE
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
 UNMAPPED_SHOWN = 10
+# In a text of CSV a line that begins with a tweet's id, or ends with a dialect's code, as rows do.
+ROW_WITHIN = rf'\n"?\d{{10,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
 # How many ids are looked at to tell whether they have been rounded.
 IDS_SEEN = 1000
 
@@ -66,9 +71,18 @@ def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
     record = F.col(BAD_RECORD)
     key = F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32))
     payload = F.struct(F.lit(path).alias("source"), record.alias("record"))
-    refused = job.refused(frame.where(record.isNotNull()), key, F.lit("bad_record"), payload)
+    texts = [named(field.name) for field in frame.schema if isinstance(field.dataType, StringType)]
+    swallowing = reduce(Column.__or__, (F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts))
+    refused = job.refused(frame.where(record.isNotNull() | swallowing), key, F.lit("bad_record"), payload)
     refused.write.parquet(staged)
-    bad = job.lake.spark.read.parquet(staged)
+    found = job.lake.spark.read.parquet(staged)
+    bad = found.where("row_key IS NOT NULL")
+    whole = F.get_json_object("payload", "$.record").rlike(ROW_WITHIN)
+    if hiding := found.where(F.col("row_key").isNull() | whole).count():
+        job.say(
+            f"{path}: {hiding:,} rows have a text that holds what looks like other rows: a quotation mark "
+            "that is not closed takes all that follows for its text"
+        )
     number = bad.count()
     if not number:
         return

@@ -1,5 +1,7 @@
 """Opens a user's file as a DataFrame, every column as it stands there (CSV and text: all strings)."""
 
+import re
+
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
@@ -53,6 +55,11 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     return frame
 
 
+def literal(path: str) -> str:
+    """The path as Spark has to be told it, so that it takes none of its characters for a pattern."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
+
+
 def form_of(spark: SparkSession, path: str) -> str:
     """The form of a file or folder, by Delta's log in it, its name's ending or its first bytes."""
     files = Files(spark)
@@ -89,19 +96,24 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
         if not _partitions(spark, path) and not lines.where(together).isEmpty():
             apart = lines.where(together).mapInArrow(split_texts, "value STRING")
             return reader.json(lines.where(~together).union(apart))
-        frame = reader.json(path)
+        frame = reader.json(literal(path))
         if BAD_RECORD in frame.columns:
             # From a file Spark would not read the bad lines alone, or only count the others.
             return reader.schema(frame.schema).json(lines)
         return frame
     if form == "text":
-        return spark.read.text(path)
+        return spark.read.text(literal(path))
+    if form == "parquet":
+        # Of a folder's files one may have columns that another has not.
+        return spark.read.option("mergeSchema", True).parquet(literal(path))
     return spark.read.format(form).load(path)
 
 
 def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame:
     """One column, `value`: lines or whole files, with U+FFFD for bytes that are no UTF-8."""
-    return spark.read.text(path, wholetext=wholetext).select(F.make_valid_utf8("value").alias("value"))
+    return spark.read.text(literal(path), wholetext=wholetext).select(
+        F.make_valid_utf8("value").alias("value")
+    )
 
 
 def _read_csv(spark: SparkSession, path: str) -> DataFrame:
@@ -119,7 +131,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
         # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
         reader = reader.option("lineSep", line_ending)
     partitions = _partitions(spark, path)
-    names = [name for name in reader.csv(path).columns if name not in partitions]
+    names = [name for name in reader.csv(literal(path)).columns if name not in partitions]
     if not names:
         return spark.createDataFrame([], StructType())
     if len(names) == 1 and names[0].strip().isdecimal():
@@ -130,7 +142,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
     *others, last = names
     last = last.rstrip("\r")
-    rows = reader.schema(schema).csv(path).toDF(*others, last, BAD_RECORD, *partitions)
+    rows = reader.schema(schema).csv(literal(path)).toDF(*others, last, BAD_RECORD, *partitions)
     end = named(last)
     # Named beside another column: Spark does not read the bad records alone.
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
@@ -167,12 +179,14 @@ def _separator(header: str) -> str:
 
 def _partitions(spark: SparkSession, path: str) -> list[str]:
     """The columns that folders name, as in day=1/: they come behind a file's own."""
-    return [name for name in spark.read.text(path).columns if name != "value"]
+    return [name for name in spark.read.text(literal(path)).columns if name != "value"]
 
 
 def _lines(spark: SparkSession, path: str) -> DataFrame:
     """The lines that are not blank, each in `value` as it stands there."""
-    return spark.read.option("lineSep", "\n").text(path).where(F.btrim("value", F.lit(" \t\r")) != "")
+    return (
+        spark.read.option("lineSep", "\n").text(literal(path)).where(F.btrim("value", F.lit(" \t\r")) != "")
+    )
 
 
 def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
@@ -181,7 +195,7 @@ def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
     ends = F.when(F.length(text) <= BEGINNING, text).otherwise(
         F.concat(F.substring(text, 1, half), F.substring(text, -half, half))
     )
-    lines = spark.read.text(path).where(text != "").select(ends).take(2)
+    lines = spark.read.text(literal(path)).where(text != "").select(ends).take(2)
     first, second, *_ = [*(row[0] for row in lines), "", ""]
     return first, second
 

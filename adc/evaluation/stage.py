@@ -30,6 +30,8 @@ from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import chosen_bundle, distinct
 from adc.tables import CLEAN_TWEETS, METRICS
 
+STRANGERS_SHOWN = 10
+
 
 def evaluate(
     job: Job,
@@ -65,6 +67,12 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     taxonomy = DIALECTS.restricted_to(
         sorted({*labels["label"], *(label for b in models for label in b.labels)})
     )
+    codes = {*DIALECTS.codes, *(label for bundle in models for label in bundle.labels)}
+    if strangers := [label for label in labels["label"] if label not in codes]:
+        job.say(
+            f"labels that no model can answer with: {', '.join(sorted(strangers)[:STRANGERS_SHOWN])}; "
+            "input.labels names a file of the codes they stand for"
+        )
     predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
     try:

@@ -50,19 +50,22 @@ def sample_corpus(rows: int = 4000, seed: int = 0) -> list[SampleTweet]:
 def write_sample_corpus(path: str | os.PathLike[str], rows: int = 4000, seed: int = 0) -> None:
     """Write the sample corpus as UTF-8 CSV with the header `id,dialect,text`, quoted as in RFC 4180.
 
-    Line breaks inside texts stay as they are. The file appears whole or not at all. UsageError where it
-    cannot be written.
+    Line breaks inside texts stay as they are. A file appears whole or not at all; a pipe is written to.
+    UsageError where that cannot be done.
     """
-    target = Path(path)
+    # What a link leads to is replaced, not the link.
+    target = Path(path).resolve()
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    stream = target.exists() and not target.is_file()
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
+        with (target if stream else unfinished).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\r\n")
             writer.writerow(SampleTweet._fields)
             writer.writerows(_tweets(rows, seed))
-        unfinished.replace(target)
+        if not stream:
+            unfinished.replace(target)
     except OSError as error:
-        raise UsageError(f"cannot write the sample corpus to {target}: {error.strerror}") from error
+        raise UsageError(f"cannot write the sample corpus to {path}: {error.strerror}") from error
     finally:
         with suppress(OSError):
             unfinished.unlink()

@@ -7,7 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from py4j.protocol import Py4JError
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import id_rows, open_archive
@@ -106,25 +106,30 @@ def _report(job: Job, work: WorkList) -> None:
         F.coalesce(F.sum(F.expr(ROUNDED_BY_CHANCE)), F.lit(0.0)).alias("by_chance"),
     ).first()
     assert figures is not None
-    asked = work.to_ask.count()
+    asked, conflicts = work.to_ask.count(), work.conflict.count()
     job.count(input=figures["input"], invalid=figures["invalid"], duplicate=figures["duplicate"])
+    if conflicts:
+        job.count(label_conflict=conflicts)
     job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=0)
-    for reason in ("invalid_id", "two_labels"):
-        if examples := _examples(work, F.col("reason") == reason):
+    refused = {
+        reason: work.checked.where(F.col("reason") == reason) for reason in ("invalid_id", "two_labels")
+    }
+    for reason, rows in (refused | {"label_conflict": work.conflict}).items():
+        if examples := _examples(rows):
             job.say(f"{reason}: for example {examples}; all are in quarantine")
     if figures["rounded"] > SUSPICIOUS * max(1.0, figures["by_chance"]):
         job.count(looks_rounded=figures["rounded"])
         job.say(
             f"{figures['rounded']:,} of {figures['usable']:,} ids look as if a float or a spreadsheet had "
             f"rounded them (by chance about {figures['by_chance']:,.0f} would), for example "
-            f"{_examples(work, F.expr(ROUNDED))}. A rounded id is nobody's or another tweet's, whose "
+            f"{_examples(work.checked.where(ROUNDED))}. A rounded id is nobody's or another tweet's, whose "
             "label is then wrong. They are asked as they stand; the right ones are in the list as it was "
             "before it passed through numbers"
         )
 
 
-def _examples(work: WorkList, condition: Column) -> str:
-    ids = [row["id"] for row in work.checked.where(condition).orderBy("id").take(EXAMPLES)]
+def _examples(rows: DataFrame) -> str:
+    ids = [row["id"] for row in rows.orderBy("id").take(EXAMPLES)]
     return ", ".join(map(repr, ids))
 
 

@@ -13,10 +13,12 @@ ID_PATTERN = r"^[1-9][0-9]{0,18}\z"
 
 
 # What a float's 53 bits or a spreadsheet's 15 digits cannot hold of an id is zeros at its end (of 19 digits
-# JavaScript writes 17). Below 17 digits too many ids look so by chance.
+# JavaScript writes 17). Below 17 digits too many ids look so by chance. A CASE looks at nothing of other ids,
+# which may be of any length.
 ROUNDED = (
-    "id_num >= 10000000000000000 AND (CAST(CAST(id_num AS DOUBLE) AS BIGINT) = id_num "
-    "OR id_num % CAST(pow(10, length(id) - 15) AS BIGINT) = 0 OR (length(id) = 19 AND id_num % 100 = 0))"
+    "CASE WHEN id_num >= 10000000000000000 THEN CAST(CAST(id_num AS DOUBLE) AS BIGINT) = id_num "
+    "OR id_num % CAST(pow(10, length(id) - 15) AS BIGINT) = 0 OR (length(id) = 19 AND id_num % 100 = 0) "
+    "ELSE false END"
 )
 # How likely an id looks so by chance.
 ROUNDED_BY_CHANCE = (

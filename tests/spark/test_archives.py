@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from adc import classify
 from adc.archives import archive_rows, id_rows, open_archive, read_archive
 from adc.archives.tweets import BAD_RECORD
 from adc.cleaning.stage import clean
@@ -137,6 +138,43 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
     (tmp_path / "folder" / "5.csv").write_text("text,id\ne,5\n")
     with pytest.raises(UsageError, match=r"1\.csv has id, text; 5\.csv has text, id; read them"):
         read("folder")
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a{1}.jsonl", "a*.txt", "a?.parquet", "a[1]/b?.csv"])
+def test_a_name_is_no_pattern(read, tmp_path, name):
+    if name.endswith(".parquet"):
+        pq.write_table(pa.table({"id": ["1"], "text": ["x"]}), tmp_path / name)
+    content = {".csv": "id,text\n1,x\n", ".jsonl": '{"id": "1", "text": "x"}\n', ".txt": "x\n"}
+    for other in ("a1.csv", "a1.jsonl", "aa.txt", "aa.parquet", "a1/bb.csv"):
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text("id,text\n2,y\n")
+    assert read(name, content.get(Path(name).suffix), ("text",)) == [("x",)]
+
+
+def test_parquet_files_of_one_folder_may_have_columns_that_others_have_not(read, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    pq.write_table(pa.table({"id": ["1"], "text": ["x"]}), folder / "a.parquet")
+    pq.write_table(pa.table({"text": ["y"], "id": ["2"], "dialect": ["EG"]}), folder / "b.parquet")
+    assert read("folder", columns=("id", "text", "dialect")) == [("1", "x", None), ("2", "y", "EG")]
+    pq.write_table(pa.table({"id": [3], "text": ["z"]}), folder / "c.parquet")
+    with pytest.raises(UsageError, match=r"folder cannot be read as parquet: .*merge"):
+        read("folder")
+
+
+def test_times_that_pandas_has_written_in_nanoseconds(read, tmp_path):
+    times = pa.array(["2024-03-05T10:00:00.000001", None]).cast(pa.timestamp("ns"))
+    pq.write_table(
+        pa.table({"id": ["1", "2"], "text": ["x", "y"], "created_at": times}), tmp_path / "a.parquet"
+    )
+    at = datetime.datetime(2024, 3, 5, 10, 0, 0, 1)
+    assert read("a.parquet", columns=("id", "created_at")) == [("1", at), ("2", None)]
+
+
+def test_what_classify_gives_can_be_an_archive(read, tmp_path):
+    found = classify(["شلونك شخبارك"]).assign(text="شلونك شخبارك")
+    found.to_parquet(tmp_path / "a.parquet")
+    assert read("a.parquet", columns=("id", "text", "created_at")) == [(found["id"][0], "شلونك شخبارك", None)]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
@@ -540,6 +578,20 @@ def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, 
         ("2", "هلا", "SA"),
         ("5", "a\r\nb", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([f'{ID},"سلام,EG', f"{ID}4,هلا,SA", f'{ID}5,"صباح,MA'], True),
+        (['1,"سلام,EG', "2,هلا,SA"], True),
+        (['1,"سلام\nهلا, 1175358310087892993\n1,500",EG', '2,"يا ""هلا"" والله",SA'], False),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_is_told(job, lake, tmp_path, capsys, rows, told):
+    (tmp_path / "a.csv").write_text("\n".join(["id,text,dialect", *rows, ""]))
+    open_archive(job("clean"), str(tmp_path / "a.csv"))
+    assert ("holds what looks like other rows: a quotation mark" in capsys.readouterr().out) == told
 
 
 def test_a_csv_of_one_column_is_not_cut_at_its_commas(spark, tmp_path):

@@ -75,7 +75,7 @@ def test_the_model_answers_now_whatever_predictions_are_kept(
 
 
 def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
-    job: Callable[..., Job], tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
+    job: Callable[..., Job], tiny_bundle: Bundle, bundle_path: str, tmp_path: Path, capsys
 ) -> None:
     archive, report = tmp_path / "labelled.csv", tmp_path / "report.html"
     lines = [
@@ -111,6 +111,9 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
         archive.write_text("\n".join([lines[0], *rows]), encoding="utf-8")
         evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
         assert figures(report, tiny_bundle)["dialect"]["accuracy"] == float(guesses[0] == "EG")
+    archive.write_text("\n".join([lines[0], "5,عايز كده,egypt"]), encoding="utf-8")
+    evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
+    assert "labels that no model can answer with: egypt; input.labels" in capsys.readouterr().out
 
 
 def test_two_models_are_compared_on_the_same_rows(

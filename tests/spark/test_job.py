@@ -111,6 +111,8 @@ def test_a_run_that_fails_keeps_what_it_counted(
         (stage, ("--set", "clean.min_wrods=3")),
         (stage, ("--set", "scrape.token=hush-hush")),
         (stage, ("--set", "lake.root=nowhere://bucket/lake")),
+        (stage, ("--set", "lake.root=lake[1]")),
+        (stage, ("--set", "seed=-1")),
     ],
 )
 def test_wrong_usage_ends_with_2_and_leaves_no_run(
@@ -126,6 +128,26 @@ def test_a_dry_run_leaves_no_run(run: Callable[..., tuple[int, dict | None]], la
     assert summary is not None
     assert summary["counts"] == {"input": 1}
     assert not lake.exists(RUNS)
+
+
+def test_an_empty_value_is_wrong_usage(lake: Lake, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_job(job_parser("clean", "Test."), "clean", stage, ["--summary", ""])
+    assert ended.value.code == 2
+    assert "argument --summary: it is empty" in capsys.readouterr().err
+
+
+def test_a_lake_that_cannot_be_written_leaves_a_summary(
+    run: Callable[..., tuple[int, dict | None]], tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    def call(job: Job, args: argparse.Namespace) -> None:
+        job.lake.append(RUNS, job.lake.read(RUNS))
+
+    status, summary = run(call, "--set", f"lake.root={tmp_path}/file/lake")
+    assert (status, summary and summary["status"]) == (1, "failed")
+    assert "clean: the table runs cannot be written: " in capsys.readouterr().err
 
 
 def test_a_summary_that_cannot_be_written_is_said_and_the_run_is_kept(

@@ -100,7 +100,7 @@ def test_the_next_run_asks_what_is_left_and_what_retry_names_and_takes_new_label
         ("3", "label_conflict", '{"id":"3","dialect":"SA","known_dialect":"EG"}')
     ]
     assert checked(first) == {"input": 4, "asked": 4, "found": 2, "missing": 1, "unasked": 1}
-    assert checked(second) == {"input": 4, "already": 2, "asked": 2, "found": 2}
+    assert checked(second) == {"input": 4, "label_conflict": 1, "already": 2, "asked": 2, "found": 2}
 
 
 def test_every_text_arrives_through_faults_of_every_kind(job, lake, ids):

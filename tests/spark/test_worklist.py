@@ -1,6 +1,6 @@
 import pytest
 
-from adc.scraping.worklist import check_ids, plan
+from adc.scraping.worklist import ROUNDED, check_ids, plan
 from tests.spark.contents import raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -38,6 +38,19 @@ def test_an_id_is_listed_once_with_the_label_that_its_rows_agree_on(listed):
         ("3", None, 2, ["EG", "SA"], "two_labels"),
         ("x", None, 2, ["EG", "SA"], "invalid_id"),
     ]
+
+
+@pytest.mark.parametrize("codegen", ["NO_CODEGEN", "FALLBACK"])
+def test_ids_that_look_rounded_beside_some_of_any_length(listed, spark, codegen):
+    long = "https://twitter.com/someuser/status/1086901149947567115"
+    ids = ("1175358310087892993", "1175358310087893000", "1175358310087892000", "12", long, "9" * 400, "")
+    before = spark.conf.get("spark.sql.codegen.factoryMode")
+    spark.conf.set("spark.sql.codegen.factoryMode", codegen)
+    try:
+        looks = check_ids(listed(*((tweet_id, None) for tweet_id in ids))).where(ROUNDED)
+        assert rows(looks, "id") == [("1175358310087892000",), ("1175358310087893000",)]
+    finally:
+        spark.conf.set("spark.sql.codegen.factoryMode", before)
 
 
 KNOWN = (

@@ -86,8 +86,9 @@ def test_classify_takes_any_iterable_and_folders(tiny_bundle, bundle_folder):
 
 
 def test_classify_of_nothing_and_of_half_an_emoji(tiny_bundle):
-    assert list(adc.classify([], tiny_bundle).columns) == list(PREDICTIONS.columns)
-    assert len(adc.classify([], tiny_bundle)) == 0
+    none, found = adc.classify([], tiny_bundle), adc.classify(TEXTS, tiny_bundle)
+    assert len(none) == 0
+    pd.testing.assert_series_equal(none.dtypes, found.dtypes)
     assert adc.classify(["عايز كده \ud83d"], tiny_bundle)["note"].tolist() == [None]
 
 
@@ -111,6 +112,12 @@ def test_classify_says_what_it_lacks(tmp_path):
         adc.classify(TEXTS, tmp_path / "nope")
     with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
         adc.classify("عايز كده")
+    with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
+        adc.classify("عايز كده".encode())
+    with pytest.raises(UsageError, match="classify takes a column of texts, not a table"):
+        adc.classify(pd.DataFrame({"text": TEXTS}))
+    with pytest.raises(UsageError, match="is not a bundle"):
+        adc.classify(TEXTS, "")
 
 
 def test_clean_on_arguments(capsys):

@@ -6,8 +6,8 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
-from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -179,15 +179,32 @@ def test_a_bare_carriage_return_is_quoted(tmp_path):
         assert [SampleTweet(*row) for row in csv.reader(file)][1:] == CORPUS
 
 
-@pytest.mark.parametrize("where", ["missing/corpus.csv", "."])
+def test_a_link_is_followed_and_a_pipe_written_to(tmp_path):
+    write_sample_corpus(tmp_path / "real.csv", rows=10)
+    expected = (tmp_path / "real.csv").read_bytes()
+    (tmp_path / "real.csv").write_text("")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write_sample_corpus(tmp_path / "link.csv", rows=10)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_bytes() == expected
+
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit((tmp_path / "pipe").read_bytes)
+        write_sample_corpus(tmp_path / "pipe", rows=10)
+        assert read.result(10) == expected
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("where", ["missing/corpus.csv", "folder"])
 def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path, where):
     folder = tmp_path / "folder"
     folder.mkdir()
 
-    with pytest.raises(UsageError, match=re.escape(str(folder / where))):
-        write_sample_corpus(folder / where, rows=10)
+    with pytest.raises(UsageError, match=re.escape(str(tmp_path / where))):
+        write_sample_corpus(tmp_path / where, rows=10)
 
-    assert list(Path(tmp_path).rglob("*")) == [folder]
+    assert list(tmp_path.rglob("*")) == [folder]
 
 
 def _distinct(tweets: list[SampleTweet]) -> list[SampleTweet]:
