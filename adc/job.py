@@ -191,15 +191,14 @@ def print_settings(stage: str, settings: Settings) -> None:
 
 
 def _remove_staged(job: Job) -> None:
-    """Removes the run's own staged files, and what runs that were killed left long ago."""
+    """Removes the run's own staged files, and what runs that were killed left long ago, as far as it can."""
     files, place = job.lake.files, job.lake.path("_staging")
-    files.delete(job.staging)
-    if not files.exists(place):
-        return
-    for run in files.names(place):
-        with suppress(Py4JJavaError):  # another run, which ends now, has removed it
-            if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
-                files.delete(f"{place}/{run}")
+    with suppress(Py4JJavaError):
+        files.delete(job.staging)
+        for run in files.names(place) if files.exists(place) else ():
+            with suppress(Py4JJavaError):  # another run, which ends now, has removed it
+                if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
+                    files.delete(f"{place}/{run}")
 
 
 def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
@@ -220,8 +219,9 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
     sys.stdout.flush()
     kept = True
     if not job.dry_run:
-        rows = as_rows(job.lake.spark, RUNS, [_run_row(job, summary)])
-        kept = _done(job, "the table runs", lambda: job.lake.append(RUNS, rows))
+        row = _run_row(job, summary)
+        append = lambda: job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [row]))  # noqa: E731
+        kept = _done(job, "the table runs", append)
     if summary_path:
         content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
         write = lambda: job.lake.files.write_text(summary_path, content)  # noqa: E731

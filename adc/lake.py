@@ -67,8 +67,8 @@ class Lake:
         self.spark = spark
         self.files = Files(spark)
         self.root = self.files.qualified(settings.root)
-        if odd := set(self.root) & set("[]{}*?"):
-            raise UsageError(f"lake.root={settings.root}: Spark takes {' '.join(sorted(odd))} for a pattern")
+        if odd := set(self.root) & set("[]{}*?\\"):
+            raise UsageError(f"lake.root: Spark takes {' '.join(sorted(odd))} in {self.root} for a pattern")
         self._catalog = settings.catalog
         self._small_files = settings.small_files
 
@@ -237,16 +237,24 @@ class Lake:
         """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
         detail: Any = self.handle(table).detail().first()
         # Most tables are in few files of any size, and need not be looked into.
-        small = detail["numFiles"] > self._small_files < self._count_small(detail["location"])
-        if small:
-            retry_conflicts(lambda: self.handle(table).optimize().executeCompaction())
-        return bool(small)
+        few = detail["numFiles"] <= self._small_files
+        if few or not self._worth_compacting(detail["location"], detail["sizeInBytes"]):
+            return False
+        retry_conflicts(lambda: self.handle(table).optimize().executeCompaction())
+        return True
 
-    def _count_small(self, location: str) -> int:
-        """How many of a table's files are small, by its log, to which Delta's Python has no way."""
+    def _worth_compacting(self, location: str, size: int) -> bool:
+        """Whether too many files are small, and these are a tenth of the table or very many.
+
+        OPTIMIZE writes a clustered table of up to 100 GB anew, not only its small files.
+        """
+        # Delta's Python has no way to a table's log.
         jvm: Any = self.spark._jvm
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, location)
-        return int(log.unsafeVolatileSnapshot().allFiles().toDF().where(f"size < {SMALL_FILE_BYTES}").count())
+        files = DataFrame(log.unsafeVolatileSnapshot().allFiles().toDF(), self.spark)
+        small = files.where(F.col("size") < SMALL_FILE_BYTES)
+        number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
+        return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
 
 
 def _quoted(values: Mapping[str, str]) -> dict[str, str | Column]:

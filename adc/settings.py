@@ -53,7 +53,9 @@ class LakeSettings(Section):
         description="catalog.schema that holds the tables by name; unset: they are paths under lake.root.",
     )
     small_files: Count = Field(
-        64, description="A job ends with OPTIMIZE when a table it wrote has more small files than this."
+        64,
+        description="A job ends with OPTIMIZE when a table it wrote has more small files than this, if they "
+        "are a tenth of it or ten times as many.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Hold predictions against labels and write metrics, JSON and one self-contained HTML report.
+"""Hold what models answer against labels and write metrics, JSON and one self-contained HTML report.
 
 Give --bundle several times to see models side by side.
 """

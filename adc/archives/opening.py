@@ -5,11 +5,10 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
 
 from adc.archives.columns import archive_rows, rounded_ids
 from adc.archives.labels import read_labels
-from adc.archives.readers import read_archive
+from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
 from adc.dialects import DIALECTS
 from adc.job import Job
@@ -20,7 +19,7 @@ Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
 UNMAPPED_SHOWN = 10
 # In a text of CSV a line that begins with a tweet's id, or ends with a dialect's code, as rows do.
-ROW_WITHIN = rf'\n"?\d{{10,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
+ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
 # How many ids are looked at to tell whether they have been rounded.
 IDS_SEEN = 1000
 
@@ -38,7 +37,7 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     if settings.labels:
         _tell_unmapped(job, path, rows, settings.labels)
     if BAD_RECORD in frame.columns and not job.dry_run:
-        _quarantine(job, path, frame)
+        _quarantine(job, path, frame, of_csv=form_of(job.lake.spark, path, settings) == "csv")
     return rows
 
 
@@ -66,21 +65,22 @@ def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
         )
 
 
-def _quarantine(job: Job, path: str, frame: DataFrame) -> None:
+def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
     key = F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32))
     payload = F.struct(F.lit(path).alias("source"), record.alias("record"))
-    texts = [named(field.name) for field in frame.schema if isinstance(field.dataType, StringType)]
-    swallowing = reduce(Column.__or__, (F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts))
-    refused = job.refused(frame.where(record.isNotNull() | swallowing), key, F.lit("bad_record"), payload)
+    texts = map(named, frame.columns) if of_csv else ()
+    hiding = [F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts]
+    odd = reduce(Column.__or__, hiding, record.isNotNull())
+    refused = job.refused(frame.where(odd), key, F.lit("bad_record"), payload)
     refused.write.parquet(staged)
     found = job.lake.spark.read.parquet(staged)
     bad = found.where("row_key IS NOT NULL")
     whole = F.get_json_object("payload", "$.record").rlike(ROW_WITHIN)
-    if hiding := found.where(F.col("row_key").isNull() | whole).count():
+    if of_csv and (number := found.where(F.col("row_key").isNull() | whole).count()):
         job.say(
-            f"{path}: {hiding:,} rows have a text that holds what looks like other rows: a quotation mark "
+            f"{path}: {number:,} rows have a text that holds what looks like other rows: a quotation mark "
             "that is not closed takes all that follows for its text"
         )
     number = bad.count()

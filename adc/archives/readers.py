@@ -45,7 +45,7 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     """
     if not Files(spark).exists(path):
         raise UsageError(f"input {path} does not exist")
-    form = settings.format if settings.format != "auto" else form_of(spark, path)
+    form = form_of(spark, path, settings)
     try:
         frame = _read(spark, path, form)
     except (AnalysisException, Py4JJavaError) as error:
@@ -60,8 +60,10 @@ def literal(path: str) -> str:
     return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
-def form_of(spark: SparkSession, path: str) -> str:
-    """The form of a file or folder, by Delta's log in it, its name's ending or its first bytes."""
+def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
+    """The form of a file or folder as set, or by Delta's log in it, its name's ending or its first bytes."""
+    if settings.format != "auto":
+        return settings.format
     files = Files(spark)
     if files.exists(f"{path}/_delta_log"):
         return "delta"
@@ -104,9 +106,29 @@ def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     if form == "text":
         return spark.read.text(literal(path))
     if form == "parquet":
-        # Of a folder's files one may have columns that another has not.
-        return spark.read.option("mergeSchema", True).parquet(literal(path))
+        return _read_parquet(spark, path)
     return spark.read.format(form).load(path)
+
+
+def _read_parquet(spark: SparkSession, path: str) -> DataFrame:
+    """The columns that any of a folder's files has."""
+    try:
+        return spark.read.option("mergeSchema", True).parquet(literal(path))
+    except (AnalysisException, Py4JJavaError):
+        # A column of other types in other files is no matter where nobody asks for it.
+        names = _data_names(spark, path)[:HEADERS_SEEN]
+        if len(names) < 2 or len({_parquet_columns(spark, f"{path}/{name}") for name in names}) > 1:
+            raise
+        return spark.read.parquet(literal(path))
+
+
+def _parquet_columns(spark: SparkSession, path: str) -> frozenset[str]:
+    return frozenset(spark.read.parquet(literal(path)).columns)
+
+
+def _data_names(spark: SparkSession, path: str) -> list[str]:
+    """The names in a folder but for those that Spark leaves out."""
+    return [name for name in Files(spark).names(path) if not name.startswith(("_", "."))]
 
 
 def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame:
@@ -152,7 +174,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
 
 def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     """Spark takes the columns of a folder's other files by their places in the first one's header."""
-    names = [name for name in Files(spark).names(path) if not name.startswith(("_", "."))]
+    names = _data_names(spark, path)
     if len(names) < 2:
         return
     first, *others = ((name, _header(spark, f"{path}/{name}")) for name in names[:HEADERS_SEEN])

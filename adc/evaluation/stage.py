@@ -1,4 +1,4 @@
-"""The evaluate stage: predictions held against labels, to `metrics`, JSON and an HTML report."""
+"""The evaluate stage: models' answers held against labels, to `metrics`, JSON and an HTML report."""
 
 import datetime
 import json
@@ -31,6 +31,7 @@ from adc.scoring.stage import chosen_bundle, distinct
 from adc.tables import CLEAN_TWEETS, METRICS
 
 STRANGERS_SHOWN = 10
+NO_CODES = "; input.labels names a file of the codes that other names stand for"
 
 
 def evaluate(
@@ -67,12 +68,10 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     taxonomy = DIALECTS.restricted_to(
         sorted({*labels["label"], *(label for b in models for label in b.labels)})
     )
-    codes = {*DIALECTS.codes, *(label for bundle in models for label in bundle.labels)}
-    if strangers := [label for label in labels["label"] if label not in codes]:
-        job.say(
-            f"labels that no model can answer with: {', '.join(sorted(strangers)[:STRANGERS_SHOWN])}; "
-            "input.labels names a file of the codes they stand for"
-        )
+    answers = {label for bundle in models for label in bundle.labels}
+    if strangers := sorted(set(labels["label"]) - answers):
+        advice = "" if answers.union(DIALECTS.codes).issuperset(strangers) else NO_CODES
+        job.say(f"labels that no model answers with: {', '.join(strangers[:STRANGERS_SHOWN])}{advice}")
     predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
     try:

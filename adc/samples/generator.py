@@ -54,11 +54,11 @@ def write_sample_corpus(path: str | os.PathLike[str], rows: int = 4000, seed: in
     UsageError where that cannot be done.
     """
     # What a link leads to is replaced, not the link.
-    target = Path(path).resolve()
+    target = Path(os.path.realpath(path))
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    stream = target.exists() and not target.is_file()
     try:
-        with (target if stream else unfinished).open("w", encoding="utf-8", newline="") as file:
+        stream = Path(path).exists() and not Path(path).is_file()
+        with Path(path if stream else unfinished).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\r\n")
             writer.writerow(SampleTweet._fields)
             writer.writerows(_tweets(rows, seed))

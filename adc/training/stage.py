@@ -222,8 +222,8 @@ def tensorboard_writer(job: Job) -> Any:
 def provenance(job: Job, tweets: DataFrame) -> dict[str, Any]:
     """What a bundle is made from and with; its fingerprint is that of all runs that would make the same one.
 
-    So it knows what the labelled rows hold, not the table's version: that goes up when the same archive is
-    cleaned again, too.
+    So it knows what the rows to learn from hold, not the table's version: that goes up when the same archive
+    is cleaned again, too.
     """
     settings = job.settings.masked()
     relevant = {
@@ -232,7 +232,7 @@ def provenance(job: Job, tweets: DataFrame) -> dict[str, Any]:
         if key.split(".")[0] in ("seed", "clean", "model", "train") and key not in IDLE_SETTINGS
     }
     row = F.xxhash64("id", "clean", "dialect", "text_hash", "split", "weight", "profile_hash")
-    labelled = tweets.where("dialect IS NOT NULL").agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
+    labelled = labelled_tweets(tweets).agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
     content = json.dumps([relevant, labelled, version("adc")], sort_keys=True, default=str)
     return {
         "settings": relevant,

@@ -113,7 +113,7 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
         assert figures(report, tiny_bundle)["dialect"]["accuracy"] == float(guesses[0] == "EG")
     archive.write_text("\n".join([lines[0], "5,عايز كده,egypt"]), encoding="utf-8")
     evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
-    assert "labels that no model can answer with: egypt; input.labels" in capsys.readouterr().out
+    assert "labels that no model answers with: egypt; input.labels" in capsys.readouterr().out
 
 
 def test_two_models_are_compared_on_the_same_rows(

@@ -159,9 +159,9 @@ def test_a_table_in_many_small_files_is_compacted(spark, settings):
 
 
 def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeypatch):
-    monkeypatch.setattr("adc.lake.SMALL_FILE_BYTES", 20_000)
+    monkeypatch.setattr("adc.lake.SMALL_FILE_BYTES", 10_000)
     strict, lax = (Lake(spark, settings(lake__small_files=number).lake) for number in (1, 2))
-    texts = ("".join(random.choices(string.ascii_letters, k=200_000)), "b", "c")
+    texts = ("".join(random.choices(string.ascii_letters, k=30_000)), "b", "c")
     for number, text in enumerate(texts):
         strict.append(RAW_TWEETS, raw_rows(strict, {"id": str(number), "text": text}).coalesce(1))
     assert (lax.compact(RAW_TWEETS), strict.compact(RAW_TWEETS)) == (False, True)
