@@ -57,6 +57,17 @@ def test_two_cleans_at_once_lose_nothing(submit: Submitter, corpus: list[SampleT
     assert sorted(usable + refused) == sorted(tweet.id for tweet in corpus)
 
 
+def test_two_scores_at_once_leave_each_tweet_once(
+    submit: Submitter, corpus: list[SampleTweet], corpus_file: Path
+) -> None:
+    both = [submit.start("score", "--input", str(corpus_file)) for _ in range(2)]
+    outputs = [process.communicate(timeout=400)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    scored = table(submit.lake, "predictions", ["id", "dialect", "note"])
+    assert [row[0] for row in scored] == sorted(tweet.id for tweet in corpus)
+    assert all((dialect is None) != (note is None) for _, dialect, note in scored)
+
+
 def test_one_rank_and_two_learn_the_same(submit: Submitter) -> None:
     for ranks in (1, 2):
         run = submit(
