@@ -219,17 +219,16 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
     sys.stdout.flush()
     kept = True
     if not job.dry_run:
-        row = _run_row(job, summary)
-        append = lambda: job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [row]))  # noqa: E731
-        kept = _done(job, "the table runs", append)
+        kept = _written(job, "the table runs", lambda: _keep_run(job, summary))
     if summary_path:
         content = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        write = lambda: job.lake.files.write_text(summary_path, content)  # noqa: E731
-        kept = _done(job, f"--summary {summary_path}", write) and kept
+        place = f"--summary {summary_path}"
+        kept &= _written(job, place, lambda: job.lake.files.write_text(summary_path, content))
     return kept
 
 
-def _done(job: Job, what: str, write: Callable[[], None]) -> bool:
+def _written(job: Job, what: str, write: Callable[[], None]) -> bool:
+    """Whether it could be written; why not is said."""
     try:
         write()
     except (AdcError, Py4JJavaError, PySparkException) as failure:
@@ -239,8 +238,8 @@ def _done(job: Job, what: str, write: Callable[[], None]) -> bool:
     return True
 
 
-def _run_row(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _keep_run(job: Job, summary: dict[str, Any]) -> None:
+    row = {
         "run_id": job.run_id,
         "stage": job.stage,
         "started_at": job.started_at,
@@ -251,3 +250,4 @@ def _run_row(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
         "settings": json.dumps(job.settings.masked(), ensure_ascii=False, default=str),
         "version": version("adc"),
     }
+    job.lake.append(RUNS, as_rows(job.lake.spark, RUNS, [row]))

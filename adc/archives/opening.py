@@ -78,9 +78,9 @@ def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     found = job.lake.spark.read.parquet(staged)
     bad = found.where("row_key IS NOT NULL")
     whole = F.get_json_object("payload", "$.record").rlike(ROW_WITHIN)
-    if of_csv and (number := found.where(F.col("row_key").isNull() | whole).count()):
+    if of_csv and (hiders := found.where(F.col("row_key").isNull() | whole).count()):
         job.say(
-            f"{path}: {number:,} rows have a text that holds what looks like other rows: a quotation mark "
+            f"{path}: {hiders:,} rows have a text that holds what looks like other rows: a quotation mark "
             "that is not closed takes all that follows for its text"
         )
     number = bad.count()
