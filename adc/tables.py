@@ -86,6 +86,8 @@ QUARANTINE = Table(
     },
     cluster_by=("stage", "row_key"),
 )
+# When a row that is in quarantine already is another one.
+REFUSED_OTHERWISE = "NOT (old.reason <=> new.reason AND old.payload <=> new.payload)"
 PREDICTIONS = Table(
     "predictions",
     key=("id", "model"),
@@ -106,8 +108,6 @@ PREDICTIONS = Table(
     checks={"known_note": "note IS NULL OR note IN ('no_arabic', 'too_short', 'low_confidence')"},
     cluster_by=("id",),
 )
-# When a row that is in quarantine already is another one.
-REFUSED_OTHERWISE = "NOT (old.reason <=> new.reason AND old.payload <=> new.payload)"
 METRICS = Table(
     "metrics",
     key=("model", "split", "metric", "dialect"),

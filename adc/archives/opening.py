@@ -30,6 +30,8 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     Raises UsageError, before anything is written, for what cannot be read or found in it.
     """
     settings = job.settings.input
+    # Told once: of a file whose name says nothing it takes a look into it.
+    settings = settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
     frame = read_archive(job.lake.spark, path, settings)
     rows = shape(frame, path, settings)
     if shape is archive_rows:
@@ -37,7 +39,7 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     if settings.labels:
         _tell_unmapped(job, path, rows, settings.labels)
     if BAD_RECORD in frame.columns and not job.dry_run:
-        _quarantine(job, path, frame, of_csv=form_of(job.lake.spark, path, settings) == "csv")
+        _quarantine(job, path, frame, of_csv=settings.format == "csv")
     return rows
 
 

@@ -43,8 +43,6 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     Where lines of JSON cannot be parsed there is a column BAD_RECORD with the line in its row.
     Raises UsageError naming the file when it is not there or cannot be read as its form.
     """
-    if not Files(spark).exists(path):
-        raise UsageError(f"input {path} does not exist")
     form = form_of(spark, path, settings)
     try:
         frame = _read(spark, path, form)
@@ -61,10 +59,15 @@ def literal(path: str) -> str:
 
 
 def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
-    """The form of a file or folder as set, or by Delta's log in it, its name's ending or its first bytes."""
+    """The form of a file or folder as set, or by Delta's log in it, its name's ending or its first bytes.
+
+    Raises UsageError when it is not there, or nothing tells its form.
+    """
+    files = Files(spark)
+    if not files.exists(path):
+        raise UsageError(f"input {path} does not exist")
     if settings.format != "auto":
         return settings.format
-    files = Files(spark)
     if files.exists(f"{path}/_delta_log"):
         return "delta"
     for name in [path, *files.names(path)]:

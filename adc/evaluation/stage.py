@@ -65,12 +65,10 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
-    taxonomy = DIALECTS.restricted_to(
-        sorted({*labels["label"], *(label for b in models for label in b.labels)})
-    )
     answers = {label for bundle in models for label in bundle.labels}
+    taxonomy = DIALECTS.restricted_to(sorted(answers.union(labels["label"])))
     if strangers := sorted(set(labels["label"]) - answers):
-        advice = "" if answers.union(DIALECTS.codes).issuperset(strangers) else NO_CODES
+        advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
         job.say(f"labels that no model answers with: {', '.join(strangers[:STRANGERS_SHOWN])}{advice}")
     predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}

@@ -11,7 +11,6 @@ from adc.lake import key_range
 # A tweet id as the API writes it. Ids are 64-bit, and no id in use is shorter than a digit.
 ID_PATTERN = r"^[1-9][0-9]{0,18}\z"
 
-
 # What a float's 53 bits or a spreadsheet's 15 digits cannot hold of an id is zeros at its end (of 19 digits
 # JavaScript writes 17). Below 17 digits too many ids look so by chance. A CASE looks at nothing of other ids,
 # which may be of any length.

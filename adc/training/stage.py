@@ -66,7 +66,8 @@ def train(job: Job, target: str | None = None) -> None:
         )
     place = target or lake.path("models", settings.train.name)
     tweets = lake.read(CLEAN_TWEETS)
-    made = provenance(job, tweets)
+    examples = labelled_tweets(tweets).cache()
+    made = provenance(job, examples)
     if lake.files.exists(place):
         _same_or_refuse(job, place, made)
         return
@@ -82,7 +83,6 @@ def train(job: Job, target: str | None = None) -> None:
             f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
             f"clean.profile={settings.clean.profile}: run clean with it first"
         )
-    examples = labelled_tweets(tweets).cache()
     counts = class_counts(examples, lake.where(CLEAN_TWEETS))
     by_split = {row["split"]: row["count"] for row in examples.groupBy("split").count().collect()}
     job.count(**{split: by_split.get(split, 0) for split in ("train", "val", "test")}, dialects=len(counts))
@@ -219,7 +219,7 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(Path(job.settings.train.tensorboard) / job.run_id))
 
 
-def provenance(job: Job, tweets: DataFrame) -> dict[str, Any]:
+def provenance(job: Job, examples: DataFrame) -> dict[str, Any]:
     """What a bundle is made from and with; its fingerprint is that of all runs that would make the same one.
 
     So it knows what the rows to learn from hold, not the table's version: that goes up when the same archive
@@ -232,8 +232,8 @@ def provenance(job: Job, tweets: DataFrame) -> dict[str, Any]:
         if key.split(".")[0] in ("seed", "clean", "model", "train") and key not in IDLE_SETTINGS
     }
     row = F.xxhash64("id", "clean", "dialect", "text_hash", "split", "weight", "profile_hash")
-    labelled = labelled_tweets(tweets).agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
-    content = json.dumps([relevant, labelled, version("adc")], sort_keys=True, default=str)
+    held = examples.agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
+    content = json.dumps([relevant, held, version("adc")], sort_keys=True, default=str)
     return {
         "settings": relevant,
         "data": {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)},

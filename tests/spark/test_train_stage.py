@@ -4,6 +4,7 @@ import pytest
 
 from adc.cleaning import load_profile
 from adc.errors import UsageError
+from adc.lake import labelled_tweets
 from adc.tables import CLEAN_TWEETS
 from adc.training.stage import provenance, train
 from tests.spark.contents import clean_rows
@@ -23,7 +24,7 @@ def test_a_profile_that_leaves_handles_or_line_breaks_in_is_refused(job, lake, t
 
 def test_a_bundle_is_known_by_what_the_labelled_rows_hold(job, lake):
     def fingerprint(**overrides):
-        made = provenance(job("train", **overrides), lake.read(CLEAN_TWEETS))
+        made = provenance(job("train", **overrides), labelled_tweets(lake.read(CLEAN_TWEETS)))
         return made["fingerprint"], made["data"]["version"]
 
     row = {"id": "1", "text": "عايز كده", "dialect": "EG"}
