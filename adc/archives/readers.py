@@ -27,6 +27,7 @@ FORMAT_OF_ENDING = {
 }
 # How a file begins whose name tells nothing.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
+TEXT_FORMS = ("csv", "json", "text")
 # A separator that no text holds: a table of one column has none.
 NO_SEPARATOR = "\x1f"
 # Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
@@ -35,6 +36,8 @@ TOGETHER = r"\}\s*\{\s*\""
 HEADERS_SEEN = 100
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
+# So many lines are looked at to tell whether a file is UTF-8.
+LINES_SEEN = 100
 
 
 def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> DataFrame:
@@ -45,6 +48,8 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     """
     form = form_of(spark, path, settings)
     try:
+        if form in TEXT_FORMS:
+            _refuse_other_encodings(spark, path)
         frame = _read(spark, path, form)
     except (AnalysisException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
@@ -173,6 +178,20 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
     cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
     return rows.where(~blank).withColumn(last, cut)
+
+
+def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
+    """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
+    beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
+    lines = [row[0] for row in _lines(spark, path).select(beginning).take(LINES_SEEN)]
+    others = [[character for character in line if not character.isascii()] for line in lines]
+    replaced = sum(2 * beyond.count("\ufffd") > len(beyond) for beyond in others)
+    # UTF-16 begins with two bytes that UTF-8 has not.
+    if lines and (2 * replaced >= len(lines) or lines[0].startswith("\ufffd\ufffd")):
+        raise UsageError(
+            f"input {path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
+            "(-f UTF-16 for what Excel calls Unicode)"
+        )
 
 
 def _refuse_other_headers(spark: SparkSession, path: str) -> None:

@@ -260,6 +260,9 @@ def test_times_are_utc_from_iso_8601_and_from_twitters_old_form(read):
         ("bad.jsonl", "no\nJSON\n", {}, "bad.jsonl: no line of it is JSON"),
         ("bad.parquet", "no Parquet", {}, "bad.parquet cannot be read as parquet: .* is not a Parquet file"),
         ("bad.csv.gz", "no gzip", {}, "bad.csv.gz cannot be read as csv: .*"),
+        ("excel.csv", f"id,text\n1,{GOOD}\n".encode("cp1256"), {}, "excel.csv is not UTF-8; convert it"),
+        ("excel.txt", f"id\ttext\n1\t{GOOD}\n".encode("utf-16"), {}, "excel.txt is not UTF-8"),
+        ("excel.jsonl", JSON.encode("utf-16"), {}, "excel.jsonl is not UTF-8"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(read, name, content, settings, message):
