@@ -24,6 +24,7 @@ class LookupApi(ABC):
     """One API at one address, safe to share between threads: each has a session of its own.
 
     `timeout` is in seconds: to connect, and between two pieces of an answer; `max_body` in bytes, unpacked.
+    `most` ids a request are known to be allowed: fewer once the API has refused some for their number.
     """
 
     largest_batch: ClassVar[int]
@@ -34,6 +35,7 @@ class LookupApi(ABC):
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._local = threading.local()
+        self.most = self.largest_batch
 
     @abstractmethod
     def request(self, ids: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from adc.scraping.apis import LookupApi
 from adc.scraping.gate import StoppedError
-from adc.scraping.policy import Action, Decision, Policy
+from adc.scraping.policy import TOO_LARGE, Action, Decision, Policy
 
 # In the counts, not an outcome: what an answer holds beyond the ids that were asked for.
 UNREQUESTED = "unrequested"
@@ -46,14 +46,16 @@ def look_up(
     """An outcome for every id, in their order; when the job is stopped, for those judged by then.
 
     A batch that is refused, or fails every time, is split to find the id that causes it. Both halves are
-    asked before either is split again, so that a lone bad id never makes a long row of failures.
+    asked before either is split again, so that a lone bad id never makes a long row of failures. What the
+    API has refused as too large is not asked again, of this batch or the next.
     """
     judged: dict[str, Outcome] = {}
     parts = deque([(list(dict.fromkeys(ids)), 0)] if ids else [])  # with the requests they were in before
     try:
         while parts:
             part, requests = parts.popleft()
-            attempt, pauses, action = 1, 0, Action.RETRY
+            attempt, pauses = 1, 0
+            action = Action.SPLIT if len(part) > api.most else Action.RETRY
             while action in (Action.RETRY, Action.PAUSE):
                 turns.enter()
                 reply, answers = api.ask(part)
@@ -76,6 +78,8 @@ def look_up(
                 if action is Action.RETRY:
                     attempt += 1
                     sleep(decision.wait)
+                elif reply.status == TOO_LARGE:
+                    api.most = min(api.most, max(1, len(part) // 2))
             if action is Action.SPLIT:
                 middle = len(part) // 2
                 parts.extend([(part[:middle], requests), (part[middle:], requests)])

@@ -278,29 +278,25 @@ def test_no_proxy_stands_between_this_machine_and_itself(url, here, monkeypatch)
         assert outcomes[0].status == "found"
 
 
-def test_a_batch_too_large_for_the_api_is_asked_in_halves():
-    ids = [str(number) for number in range(10, 2_510)]
-    with LookupServer({tweet_id: f"نص {tweet_id}" for tweet_id in ids}) as server:
-        outcomes, slept, _ = looked_up(server.url, ids)
-        assert server.statistics.answered == {"413": 3, "ok": 4}
-    assert [(outcome.id, outcome.text) for outcome in outcomes] == [
-        (tweet_id, f"نص {tweet_id}") for tweet_id in ids
-    ]
-    assert slept == []
+def test_of_an_api_that_takes_far_fewer_ids_no_more_are_asked_again_than_it_has_refused():
+    refused: list[int] = []
 
-
-def test_an_api_that_takes_far_fewer_ids_than_are_asked_is_not_out_of_order():
     def answer(ids):
         if len(ids) > 10:
+            refused.append(len(ids))
             return 413, b"{}", {}
-        return 200, json.dumps(dict.fromkeys(ids, "نص")).encode(), {}
+        return 200, json.dumps({tweet_id: f"نص {tweet_id}" for tweet_id in ids}).encode(), {}
 
-    ids = [str(number) for number in range(1, 1001)]
     with api(answer) as url:
-        # Asked by halves it refuses 127 batches in a row.
-        outcomes, _, requests = looked_up(url, ids, patience=10)
-    assert [(outcome.id, outcome.status) for outcome in outcomes] == [(id_, "found") for id_ in ids]
-    assert requests == 127 + 128
+        asker = BatchApi(url, None, 5.0, 1 << 20)
+        for start in (1, 1001):
+            ids = [str(number) for number in range(start, start + 1000)]
+            slept: list[float] = []
+            outcomes = look_up(asker, Policy(3), ids, Turns(patience=2), sleep=slept.append)
+            assert [(outcome.id, outcome.text) for outcome in outcomes] == [(i, f"نص {i}") for i in ids]
+            assert slept == []
+            # Seven in a row, more than patience has for failures.
+            assert refused == [1000, 500, 250, 125, 62, 31, 15]
 
 
 def test_halving_finds_the_ids_that_the_api_cannot_bear():
