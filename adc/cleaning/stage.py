@@ -14,6 +14,7 @@ from adc.lake import latest_changes, nulls_last
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
+EXAMPLES = 3
 # So many splits a task slot even out what one of them has more.
 FEW_SPLITS = 4
 
@@ -119,6 +120,7 @@ def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     """
     if staged.groupBy("id").count().where("count > 1").isEmpty():
         return staged
+    _tell_contradicting(job, staged)
     usable_first = F.col("reason").isNotNull()
     first = Window.partitionBy("id").orderBy(
         usable_first, "text", *nulls_last("dialect", "author", "created_at"), *kept
@@ -127,6 +129,16 @@ def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     ranked = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1")
     ranked.drop("_place").write.mode("overwrite").parquet(place)
     return staged.sparkSession.read.parquet(place)
+
+
+def _tell_contradicting(job: Job, staged: DataFrame) -> None:
+    """Counts and says which ids, of which one row is to be taken, come with more than one label."""
+    labels = staged.groupBy("id").agg(F.sort_array(F.collect_set("dialect")).alias("labels"))
+    several = labels.where("size(labels) > 1").orderBy("id")
+    if examples := several.take(EXAMPLES):
+        job.count(label_conflict=several.count())
+        shown = ", ".join(f"{row['id']} ({', '.join(row['labels'])})" for row in examples)
+        job.say(f"of the same id or text there are rows with unlike labels, of which one is kept: {shown}")
 
 
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:

@@ -122,6 +122,16 @@ def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, 
     assert rows(lake.read(CLEAN_TWEETS).where("NOT id RLIKE '^sha256:[0-9a-f]{32}$'")) == []
 
 
+def test_equal_texts_with_unlike_labels_are_told(run, lake, tmp_path, capsys):
+    archive = tmp_path / "labelled.csv"
+    archive.write_text(
+        "text,dialect\nصباح الخير يا علي,EG\nصباح الخير يا علي,AE\nيا هلا والله,IQ\nيا هلا والله,\n"
+    )
+    assert run(str(archive)) == {"input": 4, "clean": 2, "duplicate": 2, "label_conflict": 1}
+    assert "of which one is kept: sha256:" in capsys.readouterr().out
+    assert contents(lake, CLEAN_TWEETS, "dialect") == [("AE",), ("IQ",)]
+
+
 def test_of_equal_texts_the_same_row_is_taken_in_whatever_order(job, lake, run, bundle_path, tmp_path):
     archive = tmp_path / "archive.csv"
     lines = [
