@@ -10,8 +10,8 @@ ARABIC_LETTER = (
 )
 # Tashkeel with superscript alef, honorifics and Quranic marks.
 TASHKEEL = (
-    r"[\x{0610}-\x{061A}\x{064B}-\x{065F}\x{0670}\x{06D6}-\x{06DC}\x{06DF}-\x{06E4}\x{06E7}\x{06E8}"
-    r"\x{06EA}-\x{06ED}]"
+    r"[\x{0610}-\x{061A}\x{064B}-\x{065F}\x{0670}\x{06D6}-\x{06DD}\x{06DF}-\x{06E8}\x{06EA}-\x{06ED}"
+    r"\x{08CA}-\x{08FF}]"
 )
 # Zero-width and direction marks, soft hyphen, byte order mark, controls; not those that shape emoji.
 INVISIBLE = (
@@ -55,13 +55,20 @@ NOT_NFKC = (
     r"[\x{00A8}\x{00AF}\x{00B4}\x{00B8}\x{02D8}-\x{02DD}\x{2122}\x{2139}\x{24C2}"
     r"\x{3297}\x{3299}\x{1F100}-\x{1F1E5}\x{1F200}-\x{1F2FF}]"
 )
-# It also puts a space before a mark that stands alone, and leaves the basmala as one sign.
-WRITTEN_OUT = {
-    code: normalize("NFKC", chr(code)).strip()
-    for code in [*range(0xFC5E, 0xFC64), *range(0xFE70, 0xFE80)]
-    if chr(code).isprintable()
-} | {0xFDFD: "بسم الله الرحمن الرحيم"}
-NFKC_SURPRISE = NOT_NFKC[:-1] + r"\x{FC5E}-\x{FC63}\x{FE70}-\x{FE7F}\x{FDFD}]"
+# It also puts a space before a mark that stands alone, and none between 3 and ½; it writes ﷼ with a Persian
+# letter, and leaves the basmala as one sign.
+WRITTEN_OUT = (
+    {
+        code: normalize("NFKC", chr(code)).strip()
+        for code in [*range(0xFC5E, 0xFC64), *range(0xFE70, 0xFE80)]
+        if chr(code).isprintable()
+    }
+    | {code: " " + normalize("NFKC", chr(code)) for code in [*range(0xBC, 0xBF), *range(0x2150, 0x215F)]}
+    | {0xFDFC: "ريال", 0xFDFD: "بسم الله الرحمن الرحيم"}
+)
+NFKC_SURPRISE = (
+    NOT_NFKC[:-1] + r"\x{00BC}-\x{00BE}\x{2150}-\x{215E}\x{FC5E}-\x{FC63}\x{FE70}-\x{FE7F}\x{FDFC}\x{FDFD}]"
+)
 
 # Where a rule looks beyond a word: for tags, or what may become one; at line breaks that are no white space
 # to RE2; for what NFKC is kept from.
@@ -70,22 +77,30 @@ BEYOND_A_WORD = rf"[&<\x{{0085}}\x{{2028}}\x{{2029}}]|{NFKC_SURPRISE}"
 RETWEET = r"^[^@\x{FE6B}\x{FF20}\x{0621}-\x{063A}\x{0641}-\x{064A}]+[@\x{FE6B}\x{FF20}]"
 
 # What ends a link: white space and what cannot stand in one; Arabic text, emoji and closing quotes often
-# follow without a space. A stretched httttp:// is one too: shortened as an elongation it would become one.
+# follow without a space, and a sentence's own marks are none of it. A stretched httttp:// is one too:
+# shortened as an elongation it would become one. Without a scheme it takes a domain and a path.
+_NO_LINK = rf"\s\x{{0600}}-\x{{06FF}}{PICTURE[1:-1]}\x{{1F1E6}}-\x{{1F1FF}}<>\"»”"
 LINK = (
-    r"(?i)(?:ht{2,}ps?://|(?:\b|_+)(?:pic\.twit{2,}er\.com/|t\.co/|www\.[a-z0-9]))"
-    rf"[^\s\x{{0600}}-\x{{06FF}}{PICTURE[1:-1]}\x{{1F1E6}}-\x{{1F1FF}}<>\"»”]*"
+    r"(?i)(?:ht{2,}ps?://|(?:\b|_+)(?:www\.[a-z0-9]|(?:[a-z0-9-]+\.)+[a-z]{2,}/))"
+    rf"(?:[^{_NO_LINK}]*[^{_NO_LINK}.,:;!?)\]}}'])?"
 )
 ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 HANDLE = r"@[A-Za-z0-9_]+"
-TAG = r"(?i)</?(?:a|b|i|p|br|div|span|em|strong)\b[^<>]*>"
-NUMBER = r"\pN+(?:[.,:/٫٬]\pN+)*"
+TAG = r"(?i)</?(?:a|b|i|p|br|div|span|em|strong)(?:\s+[a-z-]+=[^<>]*|\s*/)?>"
+# Not the digits of a word: 3, 7 and 9 are letters to who writes Arabic in Latin script (3alaikom).
+NUMBER = r"\b[0-9]+(?:[.,:/٫٬⁄][0-9]+)*\b|[^\PN0-9]+(?:[.,:/٫٬⁄]\pN+)*"
 # Without < and >, which markers have, and without © and ®, which are emoji.
-PUNCTUATION = r"[!-/:-;=?@\[-`{-~¡-¨ª-¬¯-¿،؛؟٪-٭۔‐-‧‰-⁞]"
+PUNCTUATION = r"[!-/:-;=?@\[-`{-~¡-¨ª-¬¯-¿،؛؟٪-٭۔‐-‧‰-⁞、-〃〈-】﴾﴿]"
 HASHTAG = r"#[\pL\pM\pN_]+"
 # Western ones, and (: as it comes out where text runs from right to left. Not ): which ends a remark.
-EMOTICON = r"[:;=]['’^-]?(?:[)(\[\]*|\\]+|[DPpOo]+\b)|\(['’-]?[:;=]|<3+|\^[_.]*\^|-_+-|\bT_+T\b|\b[xX]D+\b"
-# ههههه, هاهاها, خخخخ, hahaha, lool: standing alone; the end of اللههههه is no laughter.
-LAUGHTER = r"ه{3,}|(?:ها){2,}ه*|(?:اه){2,}ا*|خ{3,}|(?i:(?:ha){2,}h*|l+o+l+)"
+EMOTICON = (
+    r"[:;=]['’^-]?(?:[)\]*|\\]+|[(\[]+|(?:D+|P+|p+|O|o)\b)|\(['’-]?[:;=]|<3+|\^[_.]*\^|-_+-"
+    r"|\bT_+T\b|\b[xX]D+\b"
+)
+# ههههه, هاهاها, خخخخ, hahaha, hhhh, jaja, lool: standing alone; the end of اللههههه is no laughter.
+LAUGHTER = (
+    r"ه{3,}|(?:ها){2,}[هي]*|(?:اه){2,}ا*|خ{3,}|(?i:h{3,}|(?:h[aei]){2,}h*|(?:j[ae]){2,}|l+o+l+(?:o+l+)*)"
+)
 # Letters that Persian, Urdu and Kurdish need and no Arabic dialect does; not گ چ پ ڤ ژ, which some do.
 FOREIGN_LETTER = r"[کیېےۍہھەۀۂۃۆۇۈۅٹڈڑںڕڵێټډړږښڼ]"
 # Small words of those languages: Persian and Urdu, Sorani.
@@ -95,11 +110,11 @@ ARABIC_WORD = r"_[وفبكل]?[اٱآأ]ل\pL{2}|_لل\pL{2}|ة"
 # Letters of other keyboards that look like Arabic ones, or decorate them.
 KEYBOARD_LETTERS = {"ك": "کڪګ", "ي": "یېےۍ", "ه": "ہھەۀۂ", "ة": "ۃ", "و": "ۆۇۈۅ"}
 # Letters for sounds that standard Arabic lacks; they carry dialect: گ چ in Iraq, ڨ ڭ in the Maghreb.
-LOAN_LETTERS = {"ك": "گڭ", "ج": "چ", "ب": "پ", "ف": "ڤ", "ق": "ڨ", "ز": "ژ"}
+LOAN_LETTERS = {"ك": "گڭݣ", "ج": "چ", "ب": "پ", "ف": "ڤڥ", "ق": "ڨڧ", "ز": "ژ"}
 ARABIC_DIGITS = ("٠۰", "١۱", "٢۲", "٣۳", "٤۴", "٥۵", "٦۶", "٧۷", "٨۸", "٩۹")
 
 # Letters that may be stretched. The last of the Arabic ones are Persian, Kurdish and Maghrebi.
-REPEATABLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءؤئأإآٱگچڤپژڨڭکیےھہەۆۇۋێabcdefghijklmnopqrstuvwxyz"
+REPEATABLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءؤئأإآٱگچڤپژڨڭݣڪکیےھہەۆۇۋێabcdefghijklmnopqrstuvwxyzàçèéêô"
 
 
 def in_python(pattern: str) -> str:

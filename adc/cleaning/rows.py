@@ -98,9 +98,11 @@ def other_language(texts: pa.Array) -> pa.Array:
     foreign = pc.count_substring_regex(words, FOREIGN_LETTER)
     letters = pc.count_substring_regex(words, ARABIC_LETTER)
     share = pc.divide(pc.cast(foreign, pa.float64()), pc.max_element_wise(letters, 1))
-    small = pc.count_substring_regex(words, FOREIGN_WORD)
-    theirs = pc.or_(pc.greater(share, MOST_FOREIGN), pc.greater_equal(small, 2))
-    found = pc.and_not(theirs, pc.match_substring_regex(words, ARABIC_WORD))
+    small, arabic = (pc.count_substring_regex(words, pattern) for pattern in (FOREIGN_WORD, ARABIC_WORD))
+    # One الله or السلام is in many a text of theirs.
+    by_letters = pc.and_(pc.greater(share, MOST_FOREIGN), pc.equal(arabic, 0))
+    by_words = pc.and_(pc.greater_equal(small, 2), pc.greater(small, arabic))
+    found = pc.or_(by_letters, by_words)
     return pc.replace_with_mask(pa.array(np.zeros(len(texts), dtype=bool)), suspects, found)
 
 

@@ -67,6 +67,9 @@ MARKERS = {
     "\ue007": "<laugh>",
 }
 URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTICON_MARK, LAUGH_MARK = MARKERS
+# Spellings of laughter that later rules would shorten, by what stands for them; and that by its first letter.
+LAUGHS = {"\ue008": "ههه", "\ue009": "خخخ", "\ue00a": "haha", "\ue00b": "lol"}
+LAUGH_OF = dict(zip("هاخhjl", "\ue008\ue008\ue009\ue00a\ue00a\ue00b", strict=True))
 
 # Between texts that are looked at together; not what joins words. `first` frees texts of it.
 _BETWEEN = "\ue00e"
@@ -146,9 +149,13 @@ def marked(pattern: str, marker: str) -> dict[str, Step]:
     return {"marker": replaced(pattern, f" {marker} "), "drop": replaced(pattern, " ")}
 
 
+# Without its semicolon, as html.unescape takes them too, &region= in a link would be one.
+_ENTITY = re.compile(r"&(?:#\d+;?|#[xX][0-9a-fA-F]+;?|\w+;|(?:amp|lt|gt|quot)\b(?!=))")
+
+
 def _unescaped(text: str) -> str:
     # To a fixed point: texts that went through two programs hold &amp;lt; .
-    while (once := html.unescape(text)) != text:
+    while (once := _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)) != text:
         text = once
     return text
 
@@ -158,6 +165,7 @@ def _without_surprises(text: str) -> str:
 
 
 _NORMALISABLE = re.compile(in_python(f"[^{NOT_NFKC[1:]}+"))
+_EMOTICON = re.compile(rf"(?:{EMOTICON})(?<![(\[](?=[\w(\[]))")
 _LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
 _REPEATED = re.compile(in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
 
@@ -172,10 +180,9 @@ def _nfkc(texts: pa.Array) -> pa.Array:
     return pc.replace_with_mask(pc.utf8_normalize(texts, "NFKC"), hits, by_hand)
 
 
-def _laughter(text: str) -> str:
-    """Every spelling of a laughter to one of its letters: ههه, خخخ, haha, lol."""
-    spellings = {"ه": "ههه", "ا": "ههه", "خ": "خخخ", "h": "haha", "l": "lol"}
-    return _LAUGHTER.sub(lambda laugh: spellings[laugh[0][0].lower()], text)
+def _emoticons(by: str) -> Step:
+    # Not what opens a bracket: قال تعالى:(وقل
+    return where(EMOTICON, lambda text: _EMOTICON.sub(by, text))
 
 
 # Which of the letters that may be repeated a character is, by its code point; 0: none of them.
@@ -242,25 +249,25 @@ RULES: tuple[Rule, ...] = (
          {"on": replaced(TASHKEEL, "")}),
     Rule("tatweel", "the stretching character ـ", Kind.MARK, {"on": replaced("\u0640+", "")}),
     Rule("retweet", "the RT @user: that opens an old-style retweet", Kind.NONE,
-         {"on": replaced(rf"^\s*RT\s+{HANDLE}\s*:?\s*", "")}),
+         {"on": replaced(rf"(?i)^\s*(?:RT\s+{HANDLE}\s*:?\s*)+", "")}),
     Rule("urls", "links", Kind.DOT, marked(LINK, URL_MARK)),
     Rule("digits", "Arabic-Indic and Persian digits to 0-9", Kind.MARK,
          {"on": mapped({str(value): digits for value, digits in enumerate(ARABIC_DIGITS)})}),
     Rule("emails", "e-mail addresses", Kind.DOT, marked(ADDRESS, EMAIL_MARK)),
     Rule("mentions", "user handles", Kind.SIGN, marked(HANDLE, USER_MARK)),
+    Rule("emoticons", "emoticons such as :) and <3", Kind.SIGN | Kind.LETTER,
+         {"marker": _emoticons(f" {EMOTICON_MARK} "), "drop": _emoticons(" ")}),
     Rule("hashtags", "the words of a hashtag, without # and _; or nothing of it", Kind.SIGN,
          {"words": seldom("[#_]", replaced("#|_+", " ")), "drop": replaced(HASHTAG, " ")}),
     Rule("keyboard_letters", "ک ی ہ ۆ and such, of other keyboards or for show, to ك ي ه و", Kind.OTHER,
          {"on": mapped(KEYBOARD_LETTERS)}),
     Rule("loan_letters", "گ چ پ ڤ ڨ ژ to ك ج ب ف ق ز: they tell dialects apart", Kind.OTHER,
          {"on": mapped(LOAN_LETTERS)}),
-    Rule("alef", "أ إ آ ٱ to ا", Kind.LETTER, {"on": replaced("[أإآٱ]", "ا")}, "أإآ"),
+    Rule("alef", "أ إ آ ٱ ٲ ٳ to ا", Kind.LETTER, {"on": replaced("[أإآٱٲٳ]", "ا")}, "أإآ"),
     Rule("alef_maksura", "ى to ي", Kind.LETTER, {"on": replaced("ى", "ي")}, "ى"),
     Rule("teh_marbuta", "ة to ه", Kind.LETTER, {"on": replaced("ة", "ه")}, "ة"),
     Rule("hamza", "ؤ to و, ئ to ي, ء to nothing", Kind.LETTER,
          {"on": chained(replaced("ؤ", "و"), replaced("ئ", "ي"), replaced("ء", ""))}, "ؤئء"),
-    Rule("emoticons", "emoticons such as :) and <3", Kind.SIGN | Kind.LETTER,
-         marked(EMOTICON, EMOTICON_MARK)),
     Rule("repeats", "a punctuation mark or emoji three times or more, to two or to one",
          Kind.SIGN | Kind.EMOJI, {
         "two": where(MANY_SIGNS, lambda text: _REPEATED.sub(r"\1\1", text)),
@@ -268,11 +275,12 @@ RULES: tuple[Rule, ...] = (
     }),
     Rule("emoji", "emoji: each a token of its own, or one marker, or nothing; sequences stay whole",
          Kind.EMOJI, {"keep": replaced(EMOJI_SEQUENCE, r" \0 "), **marked(EMOJI_SEQUENCE, EMOJI_MARK)}),
-    Rule("numbers", "numbers", Kind.DIGIT, marked(NUMBER, NUMBER_MARK)),
+    Rule("numbers", "numbers; not the digits of a word, as in 3alaikom", Kind.DIGIT,
+         marked(NUMBER, NUMBER_MARK)),
     Rule("latin", "Latin letters to lower case", Kind.LETTER,
          {"on": pc.utf8_lower, "drop": replaced(r"\p{Latin}+", " ")}),
     Rule("laughter", "laughter of any length to one spelling (ههه, خخخ, haha), or a marker", Kind.LETTER, {
-        "on": where(LAUGHTER, _laughter),
+        "on": where(LAUGHTER, lambda text: _LAUGHTER.sub(lambda laugh: LAUGH_OF[laugh[0][0].lower()], text)),
         "marker": where(LAUGHTER, lambda text: _LAUGHTER.sub(f" {LAUGH_MARK} ", text)),
     }, "هخ"),
     Rule("elongation", "a letter three times or more, to two or to one", Kind.MARK | Kind.LETTER, {
@@ -298,7 +306,9 @@ def last(texts: pa.Array) -> pa.Array:
     """Marker tokens in place of the characters that stood for them."""
     places, characters = private_in(data_of(texts))
     # By text, and looked for at once: what has been replaced moves the places.
-    holding = {mark: _holding(texts, places[characters == mark.encode()[2]]) for mark in MARKERS}
+    tokens = MARKERS | LAUGHS
+    found = {mark: places[characters == mark.encode()[2]] for mark in tokens}
+    holding = {mark: _holding(texts, where) for mark, where in found.items() if len(where)}
     for mark, hits in holding.items():
-        texts = taken_by(hits, texts, partial(pc.replace_substring, pattern=mark, replacement=MARKERS[mark]))
+        texts = taken_by(hits, texts, partial(pc.replace_substring, pattern=mark, replacement=tokens[mark]))
     return texts

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from adc.cleaning import clean_array
 from adc.cleaning.patterns import ARABIC_LETTER
+from adc.cleaning.rows import other_language
 from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
 from adc.model.forward import Forward, softmax
@@ -188,9 +189,13 @@ class Predictor:
 
 
 def judged_notes(clean: pa.Array) -> pa.Array:
-    """For each clean text why there is nothing to judge (`no_arabic`, `too_short`), or null."""
+    """For each clean text why there is nothing to judge, or null.
+
+    `no_arabic`: no letter, or Persian, Urdu or Kurdish by its letters; `too_short`: too few letters.
+    """
     # Matching ends at the third letter, counting would read on. Marker tokens have none.
     enough = pc.match_substring_regex(clean, f"({ARABIC_LETTER}[^{ARABIC_LETTER[1:]}*){{{MIN_LETTERS}}}")
     some = pc.match_substring_regex(clean, ARABIC_LETTER)
     short = pc.if_else(some, "too_short", "no_arabic")
-    return pc.if_else(enough, pa.scalar(None, pa.string()), short)
+    notes = pc.if_else(enough, pa.scalar(None, pa.string()), short)
+    return pc.if_else(other_language(clean), "no_arabic", notes)

@@ -231,6 +231,8 @@ def test_rows_are_measured_by_the_settings_given():
         ("من به مدرسه می روم", "not_arabic_language"),
         ("آپ کا کیا حال ہے میں ٹھیک ہوں", "not_arabic_language"),
         ("من دەچمە ماڵەوە لەگەڵ هاوڕێکانم", "not_arabic_language"),
+        ("البته که این کار درست نیست و برای من مهم است", "not_arabic_language"),
+        ("آج میں نے کھانا کھایا اللہ کا شکر ہے", "not_arabic_language"),
         ("شگد احبچ گلبي", None),
         ("شلونکم یا جماعة الخیر", None),
         ("پلیز شوفوا هالڤيديو حلو كتير", None),

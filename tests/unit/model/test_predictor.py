@@ -136,6 +136,7 @@ def test_only_the_first_tokens_are_read(predictor):
         ("اه ok و", None),
         ("و ok لا", None),
         ("ok لا", "too_short"),
+        ("این کتاب را برای من بخر", "no_arabic"),
         ("كيف", None),
     ],
 )
