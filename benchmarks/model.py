@@ -35,7 +35,7 @@ from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
 from adc.training.encoding import Encoding, network_spec
-from adc.training.evidence import Corpus, Counts, Linear, cross_fit, fit_judge
+from adc.training.evidence import Corpus, Counts, Linear, cross_fit, teacher
 from adc.training.folds import FOLDS, NONE, plain
 from adc.training.plan import Plan
 from adc.training.rank import Rank
@@ -158,7 +158,7 @@ def second_teacher(settings: Settings, encoding: Encoding, train: pd.DataFrame) 
         predictor = Predictor(bundled(settings, encoding, fold, result))
         networks[held_out] = predictor.probabilities(train.loc[held_out, "clean"].tolist())
     members = [np.stack(train["teacher"]), np.log(np.maximum(networks, 1e-9))]
-    return fit_judge(corpus, members).log_probabilities(members)
+    return teacher(corpus, members)
 
 
 def bundled(settings: Settings, encoding: Encoding, fold: int, result: dict[str, Any]) -> Bundle:

@@ -66,6 +66,7 @@ def main() -> None:
     plan = Plan.of(settings, labels, spec, "", threads=1)
     rank = Rank(plan, hvd, tf)
     batches = epoch_batches(examples.lengths, plan.batch_size, seed=0, epoch=1)
+    rank.batch_weight = float(plan.batch_size)
     rank.steps_in_all = len(batches) * arguments.passes
     room = examples.most_words(batches)
     seconds = np.full(len(batches), np.inf)
@@ -74,7 +75,7 @@ def main() -> None:
         for number, rows in enumerate(batches):
             started = time.perf_counter()
             own = examples.batch(rows[hvd.rank() :: hvd.size()], plan.xla)
-            rank._step(own, float(examples.weights[rows].sum()), examples.words(rows), room)
+            rank._step(own, examples.words(rows), room)
             seconds[number] = min(seconds[number], time.perf_counter() - started)
     cpu = (time.process_time() - cpu) / len(batches) / arguments.passes
     if hvd.rank() == 0:

@@ -81,8 +81,14 @@ class Bundle:
 
     @cached_property
     def checksum(self) -> str:
-        """64 hex digits over all that the bundle holds."""
-        digest = hashlib.sha256(json.dumps(self._manifest(), sort_keys=True).encode())
+        """64 hex digits over all that the bundle holds, but for what differs when it is made again.
+
+        So the same training has the same name, and what it has scored need not be scored anew.
+        """
+        timeless = self._manifest()
+        timeless["history"] = [{k: v for k, v in row.items() if k != "seconds"} for row in self.history]
+        timeless["made"] = {name: value for name, value in self.made.items() if name != "data"}
+        digest = hashlib.sha256(json.dumps(timeless, sort_keys=True).encode())
         digest.update("\n".join(self.encoder.vocabulary).encode())
         for arrays in self._arrays().values():
             for name in sorted(arrays):

@@ -158,7 +158,8 @@ def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
     return NetworkSpec(
         cell=model.cell,
         units=model.units,
-        embedding=model.embedding,
+        # Where no layer reads words they have no vectors.
+        embedding=model.embedding if model.dense or model.cell != "none" else 0,
         vocabulary=encoding.encoder.size,
         classes=len(encoding.labels),
         dropout=model.dropout,

@@ -133,11 +133,10 @@ def cross_fit(
                 "set model.bayes_min_count=0"
             )
         members.append(_in_row_order(corpus, [results[Task("bayes", fold)] for fold in folds[:FOLDS]]))
-    judge = fit_judge(corpus, members)
     return Linear(
         tuple(fit.evidence.scaled(scale) for fit in fits),
-        judge.log_probabilities(members),
-        Stack(judge, results.get(Task("bayes", NONE))),
+        teacher(corpus, members),
+        Stack(fit_judge(corpus, members), results.get(Task("bayes", NONE))),
     )
 
 
@@ -157,13 +156,24 @@ def _in_row_order(corpus: Corpus, by_fold: Sequence[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def fit_judge(corpus: Corpus, members: Sequence[np.ndarray]) -> Judge:
-    """A logistic regression over models' held-out scores (N, C) of the corpus."""
-    temperatures = [fit_temperature(scores, corpus.labels) for scores in members]
+def teacher(corpus: Corpus, members: Sequence[np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the rows by judges fitted without their fold, float32 (N, C)."""
+    by_fold = []
+    for fold in range(FOLDS):
+        judge, own = fit_judge(corpus, members, fold), corpus.held_out(fold)
+        by_fold.append(judge.log_probabilities([scores[own] for scores in members]))
+    return _in_row_order(corpus, by_fold)
+
+
+def fit_judge(corpus: Corpus, members: Sequence[np.ndarray], fold: int = NONE) -> Judge:
+    """A logistic regression over models' held-out scores (N, C) of the corpus, without a fold's rows."""
+    rows = corpus.fitted(fold)
+    labels, members = corpus.labels[rows], [scores[rows] for scores in members]
+    temperatures = [fit_temperature(scores, labels) for scores in members]
     inputs = calibrated(members, temperatures)
     scaler = StandardScaler()
     model = LogisticRegression(C=0.1, max_iter=500)
-    model.fit(scaler.fit_transform(inputs), corpus.labels, corpus.weights)
+    model.fit(scaler.fit_transform(inputs), labels, corpus.weights[rows])
     kernel = model.coef_.T / scaler.scale_[:, None]
     bias = model.intercept_ - scaler.mean_ @ kernel
     present = model.classes_

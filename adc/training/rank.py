@@ -24,8 +24,8 @@ from adc.training.plan import CHECKPOINTS, SHARDS, Plan, best_epoch, learning_ra
 
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
-# How often, in steps, the weights are averaged.
-AVERAGE_STEPS = 20
+# The weights are averaged every so many steps, or oftener, so many times in a training at least.
+AVERAGE_STEPS, LEAST_AVERAGES = 20, 50
 
 
 def train_rank(plan: Plan) -> dict[str, Any] | None:
@@ -78,7 +78,9 @@ class Rank:
         self.tell = tell
         self.plan, self.hvd, self.tf = plan, hvd, tf
         self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank(), cudnn=not plan.xla)
-        self.steps_done, self.steps_in_all = 0, 0
+        self.steps_done, self.steps_in_all, self.average_steps = 0, 0, AVERAGE_STEPS
+        # What the weights of a whole batch sum to, as a rule.
+        self.batch_weight = 1.0
         variables = self.network.trainable_variables
         hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)
         tables = [layer.embeddings for layer in self.network.layers if layer.name == "words"]
@@ -106,6 +108,8 @@ class Rank:
         plan = self.plan
         steps = -(-len(train) // plan.batch_size)
         self.steps_in_all = steps * plan.epochs
+        self.average_steps = max(1, min(AVERAGE_STEPS, self.steps_in_all // LEAST_AVERAGES))
+        self.batch_weight = min(plan.batch_size, len(train)) * float(train.weights.mean())
         history = self._restored()
         for epoch in range(len(history) + 1, plan.epochs + 1):
             if plan.patience and len(history) - best_epoch(history) >= plan.patience:
@@ -138,15 +142,12 @@ class Rank:
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
         room = train.most_words(batches)
         for number, rows in enumerate(batches, start=1):
-            whole = float(train.weights[rows].sum())
             batch = train.batch(rows[self.hvd.rank() :: self.hvd.size()], plan.xla)
-            loss = self._step(batch, whole, train.words(rows), room)
-            total, weight, seen = total + loss, weight + whole, seen + len(rows)
+            loss = self._step(batch, train.words(rows), room)
+            total, weight = total + loss, weight + float(train.weights[rows].sum())
+            seen += len(rows)
             if not np.isfinite(loss):
-                raise RuntimeError(
-                    f"the loss is {loss} at step {number} of epoch {epoch}: "
-                    f"lower train.learning_rate, now {plan.learning_rate}"
-                )
+                raise self._diverged(f"the loss is {loss} at step {number} of epoch {epoch}")
             if number == 1:
                 # The very first step also traces the graph, which would spoil the rate.
                 started = told = time.monotonic()
@@ -159,18 +160,19 @@ class Rank:
                 )
         return total / weight
 
-    def _step(self, batch: Batch, whole: float, words: np.ndarray, room: int) -> float:
-        """One update from this rank's slice of a batch whose weights sum to `whole`; the batch's loss sum.
+    def _step(self, batch: Batch, words: np.ndarray, room: int) -> float:
+        """One update from this rank's slice of a batch; the loss summed over the batch.
 
-        Every rank's gradient is of its own part of the same mean, so their sum is the batch's gradient,
-        however many ranks there are. words: those of the whole batch, whose vectors alone are moved: every
-        rank knows them without asking the others. room: at least as many as these.
+        Every rank's gradient is of its own part of the same sum, so together they are the batch's gradient,
+        however many ranks there are. An epoch's last batch is shorter: its tweets count as others do. words:
+        those of the whole batch, whose vectors alone are moved: every rank knows them without asking the
+        others. room: at least as many as these.
         """
         rate = np.float32(learning_rate(self.steps_done, self.steps_in_all, self.plan))
-        own = (batch.tokens, batch.evidence, batch.targets, batch.weights / whole)
-        loss = float(self._update(*own, words, np.int32(room), rate)) * whole
+        own = (batch.tokens, batch.evidence, batch.targets, batch.weights / np.float32(self.batch_weight))
+        loss = float(self._update(*own, words, np.int32(room), rate)) * self.batch_weight
         self.steps_done += 1
-        if self.steps_done % AVERAGE_STEPS == 0:
+        if self.steps_done % self.average_steps == 0:
             self.average.update()
         return loss
 
@@ -298,10 +300,16 @@ class Rank:
     def _assert_identical_weights(self, epoch: int) -> None:
         digest = hashlib.sha256()
         for variable in self.network.trainable_variables:
-            digest.update(np.ascontiguousarray(variable.value.numpy()).tobytes())
+            weights = np.ascontiguousarray(variable.value.numpy())
+            if not np.isfinite(weights).all():
+                raise self._diverged(f"after epoch {epoch} weights are no numbers")
+            digest.update(weights.tobytes())
         mine = np.frombuffer(digest.digest(), np.uint8)[None]
         if len(np.unique(self.hvd.allgather(mine).numpy(), axis=0)) != 1:
             raise RuntimeError(f"after epoch {epoch} the ranks hold different weights")
+
+    def _diverged(self, what: str) -> RuntimeError:
+        return RuntimeError(f"{what}: lower train.learning_rate, now {self.plan.learning_rate}")
 
     def _tell(self, **facts: Any) -> None:
         if self.hvd.rank() == 0:

@@ -61,6 +61,19 @@ def test_the_checksum_changes_with_all_that_a_bundle_holds(tiny_bundle, change):
     assert replace(tiny_bundle).checksum == tiny_bundle.checksum
 
 
+def test_the_same_training_gives_the_same_model_however_long_it_took(tiny_bundle):
+    made = [
+        replace(
+            tiny_bundle,
+            history=({"epoch": 1, "loss": 1.5, "seconds": seconds},),
+            made={"settings": {}, "data": {"version": version}},
+        )
+        for seconds, version in ((2.0, 3), (9.5, 4))
+    ]
+    assert made[0].model == made[1].model
+    assert replace(made[0], history=({"epoch": 1, "loss": 1.4, "seconds": 2.0},)).model != made[0].model
+
+
 def test_it_may_be_saved_anywhere_and_again(tiny_bundle, folder, tmp_path):
     folder.rename(tmp_path / "اسم آخر")
     replace(tiny_bundle, temperature=2.0).save(tmp_path / "اسم آخر")

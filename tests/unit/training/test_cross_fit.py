@@ -76,6 +76,11 @@ def test_the_teacher_knows_the_true_label_better_than_the_noisy_one_says(linear)
     assert (linear.teacher.argmax(axis=1) == corpus.labels).mean() > 0.85
 
 
+def test_the_teacher_knows_nothing_of_labels_that_are_noise():
+    told = cross_fit(corpus_of(900, noise=1.0), ENCODER, LEAST).teacher
+    assert (told.argmax(axis=1) == corpus_of(900, noise=1.0).labels).mean() < 0.38
+
+
 def test_margins_of_whole_texts_are_those_of_the_svm_as_it_was_fitted(monkeypatch):
     fitted = []
 
