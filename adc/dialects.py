@@ -7,7 +7,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Dialect:
-    """One country's dialect: ISO 3166 code, region, and its name in English and Arabic."""
+    """One country's dialect: ISO 3166 code (but PL for Palestine), region, name in English and Arabic."""
 
     code: str
     region: str

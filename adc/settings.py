@@ -12,8 +12,10 @@ SPARK_SECRETS = re.compile("(?i)secret|password|token|access[.]?key")
 HIDDEN = "**********"
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+# What Spark and TensorFlow take for a number of things.
+LARGEST = 2**31 - 1
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Natural = Annotated[int, Field(ge=0, le=LARGEST)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -193,7 +195,9 @@ class TrainSettings(Section):
     """Training it."""
 
     name: str = Field(
-        "adc", description="Name of the bundle, under <lake.root>/models unless --bundle is given."
+        "adc",
+        pattern=r"^[^/\\@\s.][^/\\@\s]*$",
+        description="Name of the bundle, under <lake.root>/models unless --bundle is given.",
     )
     preset: Literal["adc", "classic-lstm", "classic-gru", "linear"] = Field(
         "adc",

@@ -1,6 +1,6 @@
 """What Spark counts, so that a corpus of any size reaches the driver as a few hundred rows.
 
-Each function takes rows with `label`, `predicted`, `confidence`, `plausible`, `words` and `correct`.
+Each function takes rows with `label`, `predicted`, `region`, `confidence`, `plausible`, `words`, `correct`.
 """
 
 import pandas as pd
@@ -18,9 +18,9 @@ def _true(condition: Column) -> Column:
     return F.sum(condition.cast("long"))
 
 
-def pairs(rows: DataFrame) -> pd.DataFrame:
-    """`n` by `label` and `predicted`."""
-    return rows.groupBy("label", "predicted").agg(_rows()).toPandas()
+def pairs(rows: DataFrame, answer: str = "predicted") -> pd.DataFrame:
+    """`n` by `label` and `predicted`, which may be another column of answers."""
+    return rows.groupBy("label", F.col(answer).alias("predicted")).agg(_rows()).toPandas()
 
 
 def joint(one: DataFrame, other: DataFrame) -> pd.DataFrame:

@@ -118,14 +118,12 @@ def score_rows(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[
 
 
 def to_regions(pairs: pd.DataFrame, region_of: Mapping[str, str]) -> pd.DataFrame:
-    """The same counts by region: a wrong country of the right region becomes right. No answer stays none.
+    """The same counts by region, of labels and answers that are countries or regions. No answer stays none.
 
     Raises UsageError if a pair names a label that has no region.
     """
-    regions = pairs.assign(
-        label=pairs["label"].map(region_of),
-        predicted=pairs["predicted"].map(region_of),
-    )
+    known = {region: region for region in region_of.values()} | dict(region_of)
+    regions = pairs.assign(label=pairs["label"].map(known), predicted=pairs["predicted"].map(known))
     lost = regions.isna() & pairs.notna()
     if lost.to_numpy().any():
         raise UsageError(f"no region is known for the label(s) {_names(pairs.where(lost))}")

@@ -124,9 +124,9 @@ def _words(text: Column) -> Column:
 
 
 def _judged(job: Job, bundle: Bundle, truth: DataFrame) -> DataFrame:
-    """The truth with a model's predicted, confidence and plausible, and whether it is `correct`."""
+    """The truth with a model's predicted, confidence, region and plausible, and whether it is `correct`."""
     shared = shared_predictor(job.lake.spark, bundle, job.settings.score)
-    predicted = ("confidence", "plausible", F.col("dialect").alias("predicted"))
+    predicted = ("confidence", "region", "plausible", F.col("dialect").alias("predicted"))
     correct = F.coalesce(F.col("label") == F.col("predicted"), F.lit(False))
     return with_predictions(truth, shared).select(*truth.columns, *predicted).withColumn("correct", correct)
 
@@ -138,7 +138,9 @@ def _evaluated(job: Job, predictor: Predictor, rows: DataFrame, taxonomy: Taxono
     return ModelReport(
         name=bundle.model,
         dialect=score(pairs, taxonomy.codes, seed=seed),
-        region=score(to_regions(pairs, taxonomy.region_of), taxonomy.regions, seed=seed),
+        region=score(
+            to_regions(counts.pairs(rows, "region"), taxonomy.region_of), taxonomy.regions, seed=seed
+        ),
         reliability=reliability(confidence_bins(steps)),
         errors=most_confident_errors(rows, predictor),
         history=bundle.history,

@@ -17,6 +17,8 @@ from adc.model.encoder import UNKNOWN, Encoder, Tokens
 
 # Character n-grams of a word between two spaces, as scikit-learn's char_wb.
 WORD_GRAMS = (2, 5)
+# Letters of a word that are read: more than any word has.
+MOST_LETTERS = 100
 # Words whose n-grams are summed at once: bounds the memory.
 BLOCK = 4096
 # Stands for a length of 0, of what then is 0 itself.
@@ -161,7 +163,7 @@ class Evidence:
         """Of words' n-grams alone, tf sublinear: Σ tf·idf·row, float32 (N, 2C), and ‖tf·idf‖, (N,)."""
         sums, norms = np.zeros((len(words), self.width), np.float32), np.zeros(len(words), np.float32)
         for start in range(0, len(words), BLOCK):
-            owners, keys = gram_keys([f" {word} " for word in words[start : start + BLOCK]], *WORD_GRAMS)
+            owners, keys = gram_keys(spelt_out(words[start : start + BLOCK]), *WORD_GRAMS)
             rows, places = self._gram_index.found(keys)
             if not len(rows):
                 continue
@@ -241,6 +243,11 @@ def sums_from(rows: np.ndarray, first: np.ndarray) -> np.ndarray:
     result: np.ndarray = np.empty_like(sums)
     result[longest] = sums
     return result
+
+
+def spelt_out(words: Sequence[str]) -> list[str]:
+    """Words with their ends marked; of an endless one the beginning."""
+    return [f" {word[:MOST_LETTERS]} " for word in words]
 
 
 def gram_keys(texts: Sequence[str], smallest: int, largest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,8 @@ from adc.tables import PREDICTIONS, SHARES
 
 DRAWS = 200
 STEPS = 300
+# Of fewer tweets a bootstrap claims more than it knows: what was not drawn seems not to be there.
+LEAST_TWEETS = 100
 # What `score.shares` may name besides columns: the length of a time in `created_at`.
 TIMES = ("day", "week", "month")
 ALL = "all"
@@ -46,16 +48,20 @@ def share_intervals(
     """Shares, and the ends of their 95 % intervals, each (C,), from counts of first guesses (C,).
 
     validation: rows of the validation split by dialect and first guess, (C, C). The intervals are of a
-    bootstrap over both the corpus and the validation split.
+    bootstrap over both the corpus and the validation split; of fewer than LEAST_TWEETS tweets 0 to 1.
     """
     draw = np.random.default_rng(seed)
-    # Half a row more in every cell: what was never seen is not impossible.
+    # Half a row more of every dialect: what was never seen is not impossible.
     seen = validation + 0.5 / validation.shape[1]
     shares = corrected_shares(counts, seen / seen.sum(axis=1, keepdims=True))
     total = int(counts.sum())
+    if total < LEAST_TWEETS:
+        return shares, np.zeros_like(shares), np.ones_like(shares)
     drawn = draw.multinomial(total, counts / max(total, 1), size=DRAWS)
     confusion = np.stack([draw.dirichlet(row, size=DRAWS) for row in seen], axis=1)  # (DRAWS, C, C)
     low, high = np.percentile(corrected_shares(drawn, confusion), [2.5, 97.5], axis=0)
+    # Expectation maximisation comes ever nearer to 0: less than one tweet is none.
+    low = np.where(low * total < 1, 0.0, low)
     # The estimate is always within its own interval, also where a bootstrap at the border is not around it.
     return shares, np.minimum(low, shares), np.maximum(high, shares)
 

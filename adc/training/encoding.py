@@ -145,16 +145,17 @@ class Encoding:
         return result
 
 
-def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
-    """The network that the settings ask for, over what the encoding gives it.
-
-    Raises UsageError for one that would read nothing.
-    """
-    if not encoding.evidence and not (model.embedding and (model.dense or model.cell != "none")):
+def refuse_blind(model: ModelSettings) -> None:
+    """Raises UsageError for settings of a network that would read nothing."""
+    if not model.evidence and not (model.embedding and (model.dense or model.cell != "none")):
         raise UsageError(
             "the network would read nothing: without model.evidence it needs model.embedding, and "
             "model.cell or model.dense"
         )
+
+
+def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
+    """The network that the settings ask for, over what the encoding gives it."""
     return NetworkSpec(
         cell=model.cell,
         units=model.units,

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import RESERVED, Encoder, Tokens
-from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys
+from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys, spelt_out
 from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, shortened
 from adc.training.calibration import fit_temperature
 from adc.training.folds import FOLDS, NONE, as_learnt, fold_of
@@ -207,7 +207,7 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
         pairs, _present(text_of[keys >= 0], columns, (texts, len(pairs))), rows, min_count
     )
     # The n-grams of a word are counted once, however often it is written.
-    owners, keys = gram_keys([f" {word} " for word in tokens.words], *WORD_GRAMS)
+    owners, keys = gram_keys(spelt_out(tokens.words), *WORD_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
     within = _counts(owners, columns, (len(tokens.words), len(grams)))
     spelt = _present(text_of, tokens.which, (texts, len(tokens.words)))
@@ -280,7 +280,8 @@ def spread(evidence: Evidence, tokens: Tokens) -> np.ndarray:
     if not len(tokens.which):
         return np.ones(2, np.float32)
     halves = np.split(evidence.of_tokens(tokens), 2, axis=1)
-    return np.array([half.std() + 1e-6 for half in halves], np.float32)
+    # Of no feature at all there is no evidence, which any scale leaves so.
+    return np.array([half.std() or 1.0 for half in halves], np.float32)
 
 
 def log_count_ratios(counts: sparse.csr_matrix, whole: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the ranks print, on its way to the person who watches."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from adc.progress import duration
 
 # Before the facts of a line that a rank prints for the driver.
 PROGRESS_MARK = "adc-progress "
+# The last line of a traceback; and of one that tells of an error elsewhere.
+ERROR = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): ")
+WRAPPED = re.compile("Graph execution error|HorovodInternalError")
 # Bytes of a rank's output that Horovod hands on at a time: a line waits until so many are there.
 PIECE = 65536
 
@@ -22,11 +26,11 @@ def tell_driver(facts: Mapping[str, Any]) -> None:
 
 
 class RankOutput:
-    """Takes what the ranks print: facts become the progress line, all else is kept to explain a failure."""
+    """Takes what the ranks print: facts become the progress line, errors are kept to explain a failure."""
 
     def __init__(self, stage: str, epochs: int, logs: Any = None) -> None:
         self._stage, self._epochs, self._logs = stage, epochs, logs
-        self._rest: list[str] = []
+        self._errors: list[str] = []
         self._partial = ""
         self._lock = threading.Lock()
 
@@ -40,9 +44,9 @@ class RankOutput:
                 if facts:
                     print(f"{self._stage}: {self._told(facts)}", file=sys.stderr, flush=True)
                     self._log(facts)
-                # Horovod writes `[0]<stdout>:` before each line; after that `tell_driver` has blanks.
-                elif line.rpartition(">:")[2].strip():
-                    self._rest = [*self._rest[-200:], line]
+                # Horovod writes `[0]<stderr>:` before each line.
+                elif ERROR.match(line := re.sub(r"^\[\d+\]<\w+>:", "", line).strip()):
+                    self._errors.append(line)
         return len(text)
 
     def flush(self) -> None:
@@ -75,10 +79,13 @@ class RankOutput:
         )
         return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}"
 
-    def last_error(self) -> str | None:
-        """The last line of a rank's traceback, if there was one."""
-        errors = [line for line in self._rest if "Error: " in line]
-        return errors[-1].partition(">:")[2].strip() or errors[-1].strip() if errors else None
+    def cause(self) -> str | None:
+        """What the first traceback of a rank ends in, if there was one.
+
+        What follows is mostly other ranks that miss this one, and TensorFlow, which wraps it.
+        """
+        own = [error for error in self._errors if not WRAPPED.search(error)]
+        return next(iter([*own, *self._errors]), None)
 
 
 def _facts(line: str) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
-from adc.training.encoding import Encoding, network_spec
+from adc.training.encoding import Encoding, network_spec, refuse_blind
 from adc.training.evidence import Counts, Linear, cross_fit
 from adc.training.examples import (
     class_counts,
@@ -59,15 +59,18 @@ def train(job: Job, target: str | None = None) -> None:
     """
     lake, settings = job.lake, job.settings
     lake.require(CLEAN_TWEETS, "run clean first")
-    slots = lake.spark.sparkContext.defaultParallelism
+    refuse_blind(settings.model)
+    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
+    slots = lake.spark.sparkContext.defaultParallelism // threads
     if settings.train.num_proc > slots:
         raise UsageError(
-            f"train.num_proc={settings.train.num_proc}: Spark has {slots} task slots, a rank needs one each"
+            f"train.num_proc={settings.train.num_proc}: Spark has {slots} task slots, a rank needs one each "
+            "(while executors still register: spark.scheduler.minRegisteredResourcesRatio=1)"
         )
     place = target or lake.path("models", settings.train.name)
     tweets = lake.read(CLEAN_TWEETS)
     examples = labelled_tweets(tweets).cache()
-    made = provenance(job, examples)
+    made = provenance(job, examples, threads)
     if lake.files.exists(place):
         _same_or_refuse(job, place, made)
         return
@@ -84,12 +87,19 @@ def train(job: Job, target: str | None = None) -> None:
             f"clean.profile={settings.clean.profile}: run clean with it first"
         )
     counts = class_counts(examples, lake.where(CLEAN_TWEETS))
-    by_split = {row["split"]: row["count"] for row in examples.groupBy("split").count().collect()}
+    by_split = learnable(job, examples, counts)
+    if "val" not in by_split:
+        if settings.train.patience:
+            raise UsageError(
+                f"train.patience={settings.train.patience}: no labelled tweets in the split val to stop by"
+            )
+        job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
     job.count(**{split: by_split.get(split, 0) for split in ("train", "val", "test")}, dialects=len(counts))
     if job.dry_run:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
         return
 
+    logs = tensorboard_writer(job)
     # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
     whose = hashlib.sha256(f"{made['fingerprint']} {lake.files.qualified(place)}".encode()).hexdigest()
     folder = lake.path("_staging", f"train-{whose[:16]}")
@@ -103,9 +113,9 @@ def train(job: Job, target: str | None = None) -> None:
         f"{by_split['train']:,} tweets in {len(counts)} dialects, {untrained.encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
     )
-    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
     where = lake.files.qualified(folder)
-    result = run_ranks(job, Plan.of(settings, untrained.labels, untrained.network, where, threads))
+    plan = Plan.of(settings, untrained.labels, untrained.network, where, threads)
+    result = run_ranks(job, plan, logs)
     bundle = replace(
         untrained,
         weights=result["weights"],
@@ -124,6 +134,19 @@ def train(job: Job, target: str | None = None) -> None:
         job.say(
             f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
         )
+
+
+def learnable(job: Job, examples: DataFrame, counts: Mapping[str, int]) -> dict[str, int]:
+    """Tweets by split of dialects that can be learnt; says which others there are to be judged on."""
+    known = F.col("dialect").isin(list(counts))
+    unknown = examples.where(~known).groupBy("dialect").count().collect()
+    if unknown:
+        job.say(
+            f"left out of val and test: {sum(row['count'] for row in unknown):,} tweets of dialects without "
+            f"training tweets, {', '.join(sorted(row['dialect'] for row in unknown))}; evaluate counts them "
+            "as wrong"
+        )
+    return {row["split"]: row["count"] for row in examples.where(known).groupBy("split").count().collect()}
 
 
 def prepared(
@@ -175,13 +198,13 @@ def linear_models(
     return linear, keys
 
 
-def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
-    """Runs the plan on Horovod's ranks and returns what rank 0 made of it."""
+def run_ranks(job: Job, plan: Plan, logs: Any = None) -> dict[str, Any]:
+    """Runs the plan on Horovod's ranks and returns what rank 0 made of it; `logs` is TensorBoard's writer."""
     # Before Horovod is imported, which imports TensorFlow in a process of its own to see whether it can.
     os.environ.update(TENSORFLOW_ENVIRONMENT)
     import horovod.spark
 
-    forwarded = RankOutput(job.stage, plan.epochs, tensorboard_writer(job))
+    forwarded = RankOutput(job.stage, plan.epochs, logs)
     try:
         with ranks_watched(job.lake.spark):
             results: list[dict[str, Any] | None] = horovod.spark.run(
@@ -196,8 +219,9 @@ def run_ranks(job: Job, plan: Plan) -> dict[str, Any]:
                 stderr=forwarded,
                 verbose=0,
             )
-    except (RuntimeError, TimeoutError) as error:
-        reason = forwarded.last_error() or str(error).splitlines()[0]
+    # Horovod raises plain ones, too.
+    except Exception as error:
+        reason = forwarded.cause() or next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"training failed: {reason}") from error
     result = next((result for result in results if result), None)
     if result is None:
@@ -211,29 +235,38 @@ def object_store_environment() -> dict[str, str]:
 
 
 def tensorboard_writer(job: Job) -> Any:
-    """A writer of TensorBoard's logs in the run's own folder under train.tensorboard, if that is set."""
+    """A writer of TensorBoard's logs in the run's own folder under train.tensorboard, if that is set.
+
+    Raises UsageError where there can be no such folder.
+    """
     if job.settings.train.tensorboard is None:
         return None
     from tensorboard.summary import Writer
 
-    return Writer(str(Path(job.settings.train.tensorboard) / job.run_id))
+    folder = Path(job.settings.train.tensorboard) / job.run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"train.tensorboard={job.settings.train.tensorboard}: {error}") from None
+    return Writer(str(folder))
 
 
-def provenance(job: Job, examples: DataFrame) -> dict[str, Any]:
+def provenance(job: Job, examples: DataFrame, threads: int) -> dict[str, Any]:
     """What a bundle is made from and with; its fingerprint is that of all runs that would make the same one.
 
     So it knows what the rows to learn from hold, not the table's version: that goes up when the same archive
-    is cleaned again, too.
+    is cleaned again, too. `threads` a rank decide in which order it sums.
     """
     settings = job.settings.masked()
     relevant = {
         key: value
         for key, value in settings.items()
-        if key.split(".")[0] in ("seed", "clean", "model", "train") and key not in IDLE_SETTINGS
+        if key.split(".")[0] in ("seed", "model", "train") and key not in IDLE_SETTINGS
     }
+    relevant["clean.profile"] = settings["clean.profile"]
     row = F.xxhash64("id", "clean", "dialect", "text_hash", "split", "weight", "profile_hash")
     held = examples.agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
-    content = json.dumps([relevant, held, version("adc")], sort_keys=True, default=str)
+    content = json.dumps([relevant, held, threads, version("adc")], sort_keys=True, default=str)
     return {
         "settings": relevant,
         "data": {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)},

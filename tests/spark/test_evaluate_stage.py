@@ -7,9 +7,11 @@ from datetime import UTC, timedelta
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.evaluation.pipeline import left_out, stage_runs
 from adc.evaluation.report import LeftOut
@@ -63,6 +65,10 @@ def test_the_model_answers_now_whatever_predictions_are_kept(
     assert made.counts == {"input": 5, "dialects": 3}
     told = figures(report, tiny_bundle)["dialect"]
     assert (told["rows"], told["accuracy"]) == (5, pytest.approx(right / 5))
+    regions = Predictor(tiny_bundle).predict(list(TEXTS.values())).field("region").to_pylist()
+    of_labels = [DIALECTS.region_of[LABELS[i]] for i in TEXTS]
+    in_region = np.mean([told == given for told, given in zip(regions, of_labels, strict=True)])
+    assert figures(report, tiny_bundle)["region"]["accuracy"] == pytest.approx(in_region)
     rows = contents(tweets, METRICS, "metric", "dialect", "value")
     metrics = {(metric, dialect): value for metric, dialect, value in rows}
     assert metrics["accuracy", ""] == pytest.approx(right / 5)

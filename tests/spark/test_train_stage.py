@@ -23,8 +23,8 @@ def test_a_profile_that_leaves_handles_or_line_breaks_in_is_refused(job, lake, t
 
 
 def test_a_bundle_is_known_by_what_the_labelled_rows_hold(job, lake):
-    def fingerprint(**overrides):
-        made = provenance(job("train", **overrides), labelled_tweets(lake.read(CLEAN_TWEETS)))
+    def fingerprint(threads=1, **overrides):
+        made = provenance(job("train", **overrides), labelled_tweets(lake.read(CLEAN_TWEETS)), threads)
         return made["fingerprint"], made["data"]["version"]
 
     row = {"id": "1", "text": "عايز كده", "dialect": "EG"}
@@ -32,10 +32,47 @@ def test_a_bundle_is_known_by_what_the_labelled_rows_hold(job, lake):
     first, version = fingerprint()
     # The same again, a row without a label, a longer wait for ranks: the bundle would be the same.
     lake.merge(CLEAN_TWEETS, clean_rows(lake, row, {"id": "2", "text": "بلا تصنيف"}))
-    again, later = fingerprint(train__start_timeout=600)
+    again, later = fingerprint(train__start_timeout=600, clean__min_words=1)
     assert (again, later > version) == (first, True)
-    others = [fingerprint(train__epochs=9)[0]]
+    others = [fingerprint(train__epochs=9)[0], fingerprint(threads=2)[0]]
     for change in ({"dialect": "SA"}, {"split": "val"}, {"weight": 0.5}, {"clean": "عايز"}):
         lake.merge(CLEAN_TWEETS, clean_rows(lake, row | change))
         others.append(fingerprint()[0])
-    assert len({first, *others}) == 6
+    assert len({first, *others}) == 7
+
+
+def learnable_rows(lake):
+    texts = {"عايز كده": ("EG", "train"), "بزاف واش": ("MA", "train"), "شنو تريد": ("IQ", "test")}
+    profile = load_profile("model").hash
+    rows = [
+        {"id": text, "text": text, "dialect": dialect, "split": split, "profile_hash": profile}
+        for text, (dialect, split) in texts.items()
+    ]
+    lake.append(CLEAN_TWEETS, clean_rows(lake, *rows))
+
+
+def test_what_cannot_be_judged_or_calibrated_is_said(job, lake, capsys):
+    learnable_rows(lake)
+    dry = job("train", dry_run=True)
+    train(dry)
+    assert {name: dry.counts[name] for name in ("train", "val", "test", "dialects")} == {
+        "train": 2, "val": 0, "test": 0, "dialects": 2
+    }  # fmt: skip
+    said = capsys.readouterr().out
+    assert "left out of val and test: 1 tweets of dialects without training tweets, IQ" in said
+    assert "no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"train__num_proc": 3}, "train.num_proc=3: Spark has 2 task slots"),
+        ({"train__patience": 1}, "train.patience=1: no labelled tweets in the split val to stop by"),
+        ({"train__tensorboard": "/dev/null/logs"}, "train.tensorboard=/dev/null/logs: .*Not a directory"),
+        ({"model__evidence": False, "model__embedding": 0}, "the network would read nothing"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_fitted(job, lake, given, message):
+    learnable_rows(lake)
+    with pytest.raises(UsageError, match=message):
+        train(job("train", **given))

@@ -20,9 +20,20 @@ def test_what_is_confused_is_given_back():
 def test_shares_sum_to_one_also_of_nothing_and_of_many_groups_at_once():
     counts = np.array([[5, 0, 0], [0, 3, 9]])
     np.testing.assert_allclose(corrected_shares(counts, CONFUSION).sum(axis=1), 1)
-    shares, low, high = share_intervals(np.array([1, 0, 0]), 100 * CONFUSION)
+    shares, low, high = share_intervals(np.array([100, 0, 0]), 100 * CONFUSION)
     assert shares.sum() == pytest.approx(1)
     assert (low <= shares).all() and (shares <= high).all()
+
+
+def test_few_tweets_tell_no_interval():
+    shares, low, high = share_intervals(np.array([3, 0, 0]), 100 * CONFUSION)
+    assert shares.sum() == pytest.approx(1)
+    assert (low.tolist(), high.tolist()) == ([0, 0, 0], [1, 1, 1])
+
+
+def test_a_dialect_that_is_not_there_may_have_no_share_at_all():
+    _, low, high = share_intervals(2000 * np.array([0.6, 0.4, 0]) @ CONFUSION, 300 * CONFUSION)
+    assert low[2] == 0 < high[2] < 0.1 < low[1]
 
 
 def test_nineteen_of_twenty_intervals_hold_the_truth():
