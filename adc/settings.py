@@ -31,6 +31,12 @@ def _without_password(url: str) -> str:
     return url
 
 
+def _one_folder(name: str) -> str:
+    if not re.fullmatch(r"[^/\\@\s.][^/\\@\s]*", name):
+        raise ValueError("a folder's name, not beginning with a dot, and without /, \\, @ and white space")
+    return name
+
+
 def _listed(names: object) -> object:
     """Names by commas, as on a command line; lists stay as they are."""
     if names is None:
@@ -194,10 +200,8 @@ class ModelSettings(Section):
 class TrainSettings(Section):
     """Training it."""
 
-    name: str = Field(
-        "adc",
-        pattern=r"^[^/\\@\s.][^/\\@\s]*$",
-        description="Name of the bundle, under <lake.root>/models unless --bundle is given.",
+    name: Annotated[str, AfterValidator(_one_folder)] = Field(
+        "adc", description="Name of the bundle, under <lake.root>/models unless --bundle is given."
     )
     preset: Literal["adc", "classic-lstm", "classic-gru", "linear"] = Field(
         "adc",

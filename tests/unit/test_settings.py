@@ -99,14 +99,14 @@ def test_layers_add_up_within_a_group(tmp_path):
             "ADC_UI_SERVICE_PORT": "80",
             "ADC_UI_PORT_80_TCP": "tcp://",
         },
-        [" train.name = big = bigger", "score.bundle=null"],
+        [" input.source = big = bigger", "score.bundle=null"],
     )
     assert changed(settings) == {
         "seed": 3,
         "scrape.url": "http://localhost:1/",
         "scrape.in_flight": 3,
         "scrape.timeout": 1.5,
-        "train.name": " big = bigger",
+        "input.source": " big = bigger",
     }
 
 
@@ -173,6 +173,15 @@ def test_nulls_unset(tmp_path):
             {"overrides": ["train.preset=best"]},
             "setting train.preset=best (from --set): "
             "Input should be 'adc', 'classic-lstm', 'classic-gru' or 'linear'",
+        ),
+        (
+            {"overrides": ["train.name=../up"]},
+            "setting train.name=../up (from --set): Value error, a folder's name, not beginning with a dot, "
+            "and without /, \\, @ and white space",
+        ),
+        (
+            {"overrides": ["seed=1764200000000000"]},
+            "setting seed=1764200000000000 (from --set): Input should be less than or equal to 2147483647",
         ),
         ({"file": "- lake"}, "environment file …/env.yaml: expected settings by name, found list"),
     ],
