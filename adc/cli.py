@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = commands.add_parser("settings", help="list every setting with its default and meaning")
     settings.set_defaults(run=_settings)
     args = parser.parse_args(argv)
+    # Whatever the locale: the texts are Arabic.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         args.run(args)
     except AdcError as error:

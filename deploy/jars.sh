@@ -32,7 +32,8 @@ fi
 # Spark's own resolver, with a cache of its own: it trusts a half-filled local Maven repository, then fails.
 ivy=$(mktemp -d)
 trap 'rm -rf "$ivy"' EXIT
-PATH="$bin:$PATH" PYSPARK_PYTHON=$python SPARK_LOCAL_IP=127.0.0.1 "$spark/bin/spark-submit" \
+env -u SPARK_HOME -u SPARK_CONF_DIR -u PYSPARK_DRIVER_PYTHON \
+  PATH="$bin:$PATH" PYSPARK_PYTHON="$python" SPARK_LOCAL_IP=127.0.0.1 "$spark/bin/spark-submit" \
   --master 'local[1]' --conf "spark.jars.ivy=$ivy" --packages "$(IFS=,; echo "${packages[*]}")" \
   "$here/no_job.py" > "$ivy/log" 2>&1 ||
   { tail -n 20 "$ivy/log" >&2; echo "the jars could not be fetched: ${packages[*]}" >&2; exit 1; }

@@ -64,8 +64,9 @@ cp -r $build/adc/adc $build/adc/adc-*.dist-info "$(site)/"
 rm -rf $build/adc build/lib build/bdist.*
 
 say "3/3 dist/adc-env.tar.gz and dist/jars"
+rm -rf dist/jars
 mkdir -p dist/jars
-find "$(in_python '__import__("pyspark").__path__[0]')/jars" -name 'delta-*.jar' -exec cp -u {} dist/jars/ \;
+find "$(in_python '__import__("pyspark").__path__[0]')/jars" -name 'delta-*.jar' -exec cp {} dist/jars/ \;
 compress=$(command -v pigz || command -v gzip)
 tar -c -C $env --owner=0 --group=0 --numeric-owner . | "$compress" -1 > dist/.adc-env.part
 mv dist/.adc-env.part dist/adc-env.tar.gz

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 pins=deploy/constraints.txt
 venv=.venv
 python=${PYTHON:-python3.11}
-command -v "$python" >/dev/null || python=python3
+[ -n "${PYTHON:-}" ] || command -v "$python" >/dev/null || python=python3
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 pinned() { sed -n "s/^$1==//p" "$pins"; }
@@ -78,6 +78,9 @@ spark=$($venv/bin/python -c 'import pathlib, pyspark; print(pathlib.Path(pyspark
 mkdir -p "$spark/conf"
 ln -sfn "$PWD/conf/spark-defaults.conf" "$spark/conf/spark-defaults.conf"
 ln -sfn "$PWD/conf/log4j2.properties" "$spark/conf/log4j2.properties"
+# Another Spark that the shell knows of would be run in place of this one, or with its own settings.
+others='unset SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON'
+grep -qxF "$others" $venv/bin/activate || printf '%s\n' "$others" >> $venv/bin/activate
 
 object_store "$@"
 printf '%s' "$stamp" > $venv/.adc-setup

@@ -30,7 +30,7 @@ RUN pip install -c deploy/constraints.txt setuptools wheel packaging "cmake<4" \
       deploy/horovod.sh /opt/adc/venv/bin/python deploy/constraints.txt > wheels
 COPY pyproject.toml README.md LICENSE ./
 RUN mkdir adc && touch adc/__init__.py && \
-    pip install -c deploy/constraints.txt --find-links "$(cat wheels)" '.[spark,evaluate]' horovod scipy && \
+    pip install -c deploy/constraints.txt --find-links "$(cat wheels)" '.[spark,evaluate]' horovod scipy tensorboard && \
     pip uninstall -y adc cmake
 # --s3: with the jars for a lake on S3-compatible storage, 690 MB; empty: without.
 ARG STORAGE=--s3

@@ -125,6 +125,16 @@ def test_clean_on_arguments(capsys):
     assert capsys.readouterr().out == "كيفك؟\n\nhalf \ufffd a byte\n"
 
 
+def test_output_is_utf_8_whatever_the_locale():
+    told = subprocess.run(
+        [Path(sys.executable).with_name("adc"), "clean", "الجوّ"],
+        env=os.environ | {"PYTHONIOENCODING": "iso-8859-9"},
+        capture_output=True,
+        check=True,
+    )
+    assert told.stdout.decode("utf-8") == "الجو\n"
+
+
 def test_clean_on_lines_of_standard_input(monkeypatch, capsys):
     lines = ["@a كيفك؟", "", "تمااااام\r"] + [f"سطر {number}" for number in range(LINES_AT_ONCE)]
     typed(monkeypatch, "\n".join(lines).encode() + b"\nhalf \xff a byte")
