@@ -11,9 +11,7 @@ ACTIVATE = Path(sys.prefix) / "bin" / "activate"
 
 
 @pytest.mark.skipif(not ACTIVATE.is_file(), reason="not in an environment of deploy/setup.sh")
-@pytest.mark.parametrize(
-    "name", ["SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"]
-)
+@pytest.mark.parametrize("name", ["SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"])
 def test_another_spark_that_the_shell_knows_of_is_left_alone(name: str) -> None:
     told = subprocess.run(
         ["bash", "-c", f'source "{ACTIVATE}" && echo "${{{name}-none}}"'],
