@@ -131,7 +131,7 @@ def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
     taught = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
     columns["teacher"] = pd.Series(taught, rows.index, dtype=object)
     schema = pa.schema(
-        [(name, pa.string()) for name in ("clean", "dialect", "text_hash", "split")]
+        [(name, pa.string()) for name in ("clean", "dialect", "text_hash", "author", "split")]
         + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
     )
     batches = pa.Table.from_pandas(columns, schema, preserve_index=False).to_batches(4096)

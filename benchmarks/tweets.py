@@ -30,7 +30,7 @@ def copies(texts: pa.Array, rows: int) -> Iterator[tuple[int, pa.Array]]:
 
 
 def read_tweets(folder: Path, more: tuple[str, ...] = ()) -> pd.DataFrame:
-    """clean, dialect, text_hash, split and weight of ids.csv + texts.parquet, split by hash.
+    """clean, dialect, text_hash, author, split and weight of ids.csv + texts.parquet, split by hash.
 
     `more` names further training rows: `extra` (extra_train.parquet) and the kinds of more_train.parquet.
     A text that is in the main files is not taken again: none of val or test is trained on.
@@ -55,6 +55,6 @@ def _cleaned(rows: pd.DataFrame, split: str | None, weight: float) -> pd.DataFra
         }
     )
     clean = clean_rows(batch, load_profile("model"), min_words=2, min_arabic=0.5).to_pandas()
-    clean["weight"] = weight
+    clean["weight"], clean["author"] = weight, None
     kept = clean["reason"].isna()
-    return clean.loc[kept, ["clean", "dialect", "text_hash", "split", "weight"]]
+    return clean.loc[kept, ["clean", "dialect", "text_hash", "author", "split", "weight"]]

@@ -4,6 +4,7 @@ Row-local: a row's result depends on the row alone. Arrow in and out; knows no S
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -137,13 +138,10 @@ def split_of(key: str) -> str:
     return "val" if share < TEST_SHARE + VAL_SHARE else "train"
 
 
-def splits(hashes: list[str], authors: pa.Array) -> list[str]:
-    """The split of each row: by its author where it has one, else by its text's hash."""
-    keys = (
-        hashlib.sha256(author.encode()).hexdigest() if author else text_hash
-        for author, text_hash in zip(authors.to_pylist(), hashes, strict=True)
-    )
-    return [split_of(key) for key in keys]
+def kept_together(hashes: Iterable[str], authors: Iterable[str | None]) -> Iterator[str]:
+    """By what rows are divided, in hex: the hash of a row's author where it has one, else of its text."""
+    for author, text_hash in zip(authors, hashes, strict=True):
+        yield hashlib.sha256(author.encode()).hexdigest() if author else text_hash
 
 
 def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arabic: float) -> pa.RecordBatch:
@@ -174,7 +172,8 @@ def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arab
         pa.scalar(None, pa.string()),
     )
     given = batch.column("split").to_pylist()
-    split = [own or made for own, made in zip(given, splits(hashes, batch.column("author")), strict=True)]
+    keys = kept_together(hashes, batch.column("author").to_pylist())
+    split = [own or split_of(key) for own, key in zip(given, keys, strict=True)]
     added = {
         "text": texts,
         "clean": clean,

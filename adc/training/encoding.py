@@ -14,7 +14,7 @@ from adc.model.evidence import Evidence, encoded
 from adc.model.stack import Stack
 from adc.settings import ModelSettings, Settings
 from adc.training.evidence import Linear
-from adc.training.folds import NONE, as_learnt, fold_of
+from adc.training.folds import NONE, as_learnt, folds_of
 
 SHARD_DDL = (
     "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, linear ARRAY<FLOAT>, weight FLOAT, "
@@ -77,14 +77,14 @@ class Encoding:
         )
 
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows of SHARD from clean, dialect, text_hash, split, weight and teacher, a list (C,) or NULL.
+        """Rows of SHARD from clean, dialect, text_hash, author, split, weight and teacher.
 
-        teacher: the linear models' log-probabilities, of training rows that they were fitted on.
+        teacher: the linear models' log-probabilities (C,), of training rows they were fitted on, or NULL.
         """
         split = batch.column("split").to_pylist()
         learnt = np.array([name == "train" for name in split], dtype=bool)
         hashes = batch.column("text_hash").to_pylist()
-        folds = np.array([fold_of(key) for key in hashes], np.int64)
+        folds = folds_of(hashes, batch.column("author").to_pylist())
         clean = batch.column("clean").to_pylist()
         bare = as_learnt(clean, hashes, self.plain_share)
         texts = [typed if train else text for typed, text, train in zip(bare, clean, learnt, strict=True)]

@@ -1,7 +1,8 @@
 """Fits the linear models under the network, so that no training row sees a model that saw its label.
 
-The training rows are parted into FOLDS by the hash of their text. Every model is fitted once without each
-fold, for that fold's rows, and once on all rows, for new text: independent tasks, which may run side by side.
+The training rows are parted into FOLDS by the hash of their author or text. Every model is fitted once
+without each fold, for that fold's rows, and once on all rows, for new text: independent tasks, which may run
+side by side.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ from adc.model.encoder import RESERVED, Encoder, Tokens
 from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys, spelt_out
 from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, shortened
 from adc.training.calibration import fit_temperature
-from adc.training.folds import FOLDS, NONE, as_learnt, fold_of
+from adc.training.folds import FOLDS, NONE, as_learnt, folds_of
 
 # Regularisation and class weights of the SVM, and smoothing of naive Bayes: docs/experiments.md.
 SVM_COST = 0.1
@@ -44,13 +45,13 @@ class Corpus:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, labels: Sequence[str], plain_share: float) -> Self:
-        """From clean, dialect, weight and text_hash; `plain_share` of the texts without a tweet's marks."""
+        """From clean, dialect, weight, text_hash, author; `plain_share` without a tweet's marks."""
         number_of = {label: number for number, label in enumerate(labels)}
         return cls(
             as_learnt(rows["clean"].tolist(), rows["text_hash"].tolist(), plain_share),
             rows["dialect"].map(number_of).to_numpy(np.int64),
             rows["weight"].to_numpy(np.float64),
-            np.array([fold_of(key) for key in rows["text_hash"]], np.int64),
+            folds_of(rows["text_hash"], rows["author"]),
             len(labels),
         )
 

@@ -42,7 +42,7 @@ def corpus(
 
     At most `most` rows of the training split, those of the lowest hashes: any, but always the same.
     """
-    columns = ("clean", "dialect", "weight", "text_hash")
+    columns = ("clean", "dialect", "weight", "text_hash", "author")
     rows = examples.where("split = 'train'").select(*columns).orderBy("text_hash").limit(most).toPandas()
     return Corpus.of(rows, labels, plain_share), rows["text_hash"].tolist()
 

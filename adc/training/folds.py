@@ -1,6 +1,10 @@
 """What is decided of a training row by the hash of its text, which is the same in every run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from adc.cleaning.rows import kept_together
 
 FOLDS = 5
 # The fold that no row is in: a model fitted without it is fitted on all rows.
@@ -11,9 +15,13 @@ NONE = FOLDS
 TWEET_MARKS = frozenset({"<url>", "<user>", "<email>", "<nl>"})
 
 
-def fold_of(text_hash: str) -> int:
-    """The fold of a text by its hash in hex digits; the first eight decide its split."""
-    return int(text_hash[8:16], 16) % FOLDS
+def folds_of(hashes: Iterable[str], authors: Iterable[str | None]) -> np.ndarray:
+    """The folds of texts, int64 (N,): all of an author are in one, as they are in one split.
+
+    By hashes in hex digits, of which the first eight decide the split.
+    """
+    keys = kept_together(hashes, authors)
+    return np.array([int(key[8:16], 16) % FOLDS for key in keys], np.int64)
 
 
 def drawn(text_hash: str, share: float) -> bool:

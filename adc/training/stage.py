@@ -264,7 +264,7 @@ def provenance(job: Job, examples: DataFrame, threads: int) -> dict[str, Any]:
         if key.split(".")[0] in ("seed", "model", "train") and key not in IDLE_SETTINGS
     }
     relevant["clean.profile"] = settings["clean.profile"]
-    row = F.xxhash64("id", "clean", "dialect", "text_hash", "split", "weight", "profile_hash")
+    row = F.xxhash64("id", "clean", "dialect", "text_hash", "author", "split", "weight", "profile_hash")
     held = examples.agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
     content = json.dumps([relevant, held, threads, version("adc")], sort_keys=True, default=str)
     return {

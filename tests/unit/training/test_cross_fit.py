@@ -11,7 +11,7 @@ from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import encoded, gram_keys
 from adc.training.evidence import Corpus, Counts, cross_fit, fit_bayes, fit_evidence, log_count_ratios
-from adc.training.folds import FOLDS, NONE, fold_of
+from adc.training.folds import FOLDS, NONE, folds_of
 
 MARKS = ("عايز كده", "بزاف واش", "وش ابغى")
 FILLERS = ("اليوم", "الناس", "قال", "البيت", "مع")
@@ -178,7 +178,12 @@ def test_too_little_to_fit_on_is_told():
 
 
 def test_folds_are_even_and_not_those_of_the_split():
-    hashes = [f"{number * 2654435761 % 2**32:08x}" for number in range(2000)]
-    folds = np.bincount([fold_of("00000000" + digits) for digits in hashes], minlength=FOLDS)
-    assert folds.min() > 350
-    assert fold_of("ffffffff00000007") == fold_of("0000000000000007") == 2
+    hashes = [f"00000000{number * 2654435761 % 2**32:08x}" for number in range(2000)]
+    assert np.bincount(folds_of(hashes, [None] * 2000), minlength=FOLDS).min() > 350
+    assert folds_of(["ffffffff00000007", "0000000000000007"], [None, ""]).tolist() == [2, 2]
+
+
+def test_an_authors_tweets_are_in_one_fold():
+    hashes = [f"00000000{number:08x}" for number in range(20)]
+    assert len(set(folds_of(hashes, ["a"] * 20))) == 1
+    assert len(set(folds_of(hashes, [f"author {number}" for number in range(20)]))) > 1

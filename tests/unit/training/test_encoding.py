@@ -11,7 +11,7 @@ from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, Rows
 from adc.model.stack import Judge, Stack
 from adc.settings import ModelSettings
-from adc.training.encoding import SHARD, Encoding, class_weights, network_spec
+from adc.training.encoding import SHARD, Encoding, class_weights, network_spec, refuse_blind
 from adc.training.evidence import Corpus
 from adc.training.folds import FOLDS, NONE, plain
 
@@ -50,6 +50,7 @@ def batch(*rows: tuple[str, str, str, list[float] | None]) -> pa.RecordBatch:
             "clean": pa.array(clean),
             "dialect": pa.array(dialect),
             "text_hash": pa.array(hashes),
+            "author": pa.nulls(len(rows), pa.string()),
             "split": pa.array(split),
             "weight": pa.array([3.0] * len(rows)),
             "teacher": pa.array(teacher, pa.list_(pa.float32())),
@@ -141,4 +142,10 @@ def test_the_network_is_that_of_the_settings():
 @pytest.mark.parametrize("nothing", [{"embedding": 0}, {"cell": "none", "dense": 0}])
 def test_a_network_that_reads_nothing_is_refused(nothing):
     with pytest.raises(UsageError, match=r"it needs model\.embedding"):
-        network_spec(ModelSettings(**nothing), replace(ENCODING, evidence=()))
+        refuse_blind(ModelSettings(evidence=False, **nothing))
+    refuse_blind(ModelSettings(**nothing))
+
+
+def test_where_no_layer_reads_words_there_are_no_vectors_of_them():
+    assert network_spec(ModelSettings(cell="none", dense=0), ENCODING).embedding == 0
+    assert network_spec(ModelSettings(cell="none", dense=8), ENCODING).embedding == 64
