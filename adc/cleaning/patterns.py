@@ -106,7 +106,7 @@ FOREIGN_LETTER = r"[کیېےۍہھەۀۂۃۆۇۈۅٹڈڑںڕڵێټډړږښڼ]"
 # Small words of those languages: Persian and Urdu, Sorani.
 FOREIGN_WORD = r"_(?:می|است|که|این|برای|را|های|به|از|ہے|ہیں|کے|کا|کی|کو|میں|اور|لە|بە|کە|ئەم|دە)_"
 # Arabic's own: teh marbuta, and the article at a word's beginning.
-ARABIC_WORD = r"_[وفبكل]?[اٱآأ]ل\pL{2}|_لل\pL{2}|ة"
+ARABIC_WORD = rf"_[وفبكل]?[اٱآأ]ل{ARABIC_LETTER}{{2}}|_لل{ARABIC_LETTER}{{2}}|ة"
 # Letters of other keyboards that look like Arabic ones, or decorate them.
 KEYBOARD_LETTERS = {"ك": "کڪګ", "ي": "یېےۍ", "ه": "ہھەۀۂ", "ة": "ۃ", "و": "ۆۇۈۅ"}
 # Letters for sounds that standard Arabic lacks; they carry dialect: گ چ in Iraq, ڨ ڭ in the Maghreb.

@@ -93,17 +93,21 @@ def _word_figures(words: pa.Array) -> np.ndarray:
 def other_language(texts: pa.Array) -> pa.Array:
     """Which texts are Persian, Urdu or Kurdish by their letters and smallest words: bool (N,)."""
     suspects = pc.match_substring_regex(texts, FOREIGN_LETTER)
+    if not pc.any(suspects).as_py():
+        return suspects
     # Words between `_`, each with its own: RE2 cannot look around.
     words = clean_array(texts.filter(suspects), WORDS)
     words = pc.binary_join_element_wise("_", pc.replace_substring(words, " ", "__"), "_", "")
     foreign = pc.count_substring_regex(words, FOREIGN_LETTER)
     letters = pc.count_substring_regex(words, ARABIC_LETTER)
     share = pc.divide(pc.cast(foreign, pa.float64()), pc.max_element_wise(letters, 1))
-    small, arabic = (pc.count_substring_regex(words, pattern) for pattern in (FOREIGN_WORD, ARABIC_WORD))
-    # One الله or السلام is in many a text of theirs.
-    by_letters = pc.and_(pc.greater(share, MOST_FOREIGN), pc.equal(arabic, 0))
-    by_words = pc.and_(pc.greater_equal(small, 2), pc.greater(small, arabic))
-    found = pc.or_(by_letters, by_words)
+    small = pc.count_substring_regex(words, FOREIGN_WORD)
+    small = pc.if_else(pc.greater_equal(small, 2), small, 0)
+    theirs = pc.or_(pc.greater(share, MOST_FOREIGN), pc.greater(small, 0))
+    arabic = pc.count_substring_regex(words.filter(theirs), ARABIC_WORD)
+    # Of their letters alone no word of Arabic may be there; of their words fewer: many say الله or السلام.
+    found = pc.less(arabic, pc.max_element_wise(small.filter(theirs), 1))
+    found = pc.replace_with_mask(pa.array(np.zeros(len(words), dtype=bool)), theirs, found)
     return pc.replace_with_mask(pa.array(np.zeros(len(texts), dtype=bool)), suspects, found)
 
 
