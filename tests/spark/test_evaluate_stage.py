@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
@@ -25,17 +25,21 @@ from tests.spark.contents import NOON, clean_rows, contents
 
 pytestmark = pytest.mark.spark
 
-TEXTS = {"1": "عايز كده", "2": "واش بزاف", "3": "ابغى الحين", "4": "عايز اليوم كده", "5": "دابا واش 😂"}
+# Two are answered with the same confidence.
+TEXTS = {"1": "عايز كده", "2": "واش بزاف", "3": "ابغى الحين", "4": "عايز كده", "5": "دابا واش 😂"}
 LABELS = {"1": "EG", "2": "MA", "3": "SA", "4": "EG", "5": "MA"}
 
 
 @pytest.fixture
 def tweets(lake: Lake) -> Lake:
     """Five labelled tweets of the split test, and others that do not count there."""
-    records = [{"id": i, "text": text, "dialect": LABELS[i], "split": "test"} for i, text in TEXTS.items()]
+    records = [
+        {"id": i, "text": text, "text_hash": i, "dialect": LABELS[i], "split": "test"}
+        for i, text in TEXTS.items()
+    ]
     records.append({"id": "6", "text": "بلا تصنيف", "split": "test"})
     records.append({"id": "7", "text": "للتدريب", "dialect": "SA", "split": "train"})
-    records.append({"id": "8", "text": TEXTS["1"], "dialect": "SA", "split": "test"})
+    records.append({"id": "8", "text": TEXTS["1"], "text_hash": "1", "dialect": "SA", "split": "test"})
     lake.append(CLEAN_TWEETS, clean_rows(lake, *records))
     return lake
 
@@ -51,8 +55,9 @@ def figures(report: Path, bundle: Bundle) -> dict:
 def test_the_model_answers_now_whatever_predictions_are_kept(
     job: Callable[..., Job], tweets: Lake, tiny_bundle: Bundle, bundle_path: str, tmp_path: Path
 ) -> None:
-    guesses = dict(zip(TEXTS, guessed(tiny_bundle), strict=True))
-    right = sum(guesses[i] == LABELS[i] for i in TEXTS)
+    answers = Predictor(tiny_bundle).predict(list(TEXTS.values()))
+    is_right = np.array(answers.field("dialect").to_pylist()) == list(LABELS.values())
+    right, confidence = is_right.sum(), answers.field("confidence").to_numpy(zero_copy_only=False)
     assert right
     # As if scored under other settings, or while the text was another one.
     kept = [{"id": i, "source": "test", "model": tiny_bundle.model, "scored_at": NOON} for i in TEXTS]
@@ -73,6 +78,15 @@ def test_the_model_answers_now_whatever_predictions_are_kept(
     metrics = {(metric, dialect): value for metric, dialect, value in rows}
     assert metrics["accuracy", ""] == pytest.approx(right / 5)
     assert metrics["support", "EG"] == 2
+    bins, steps = np.floor(15 * confidence), np.floor(600 * confidence)
+    gaps = [abs((is_right - confidence)[bins == each].sum()) for each in set(bins)]
+    risks = [1 - is_right[steps >= each].mean() for each in steps]
+    for name, value in (("ece", sum(gaps) / 5), ("aurc", np.mean(risks))):
+        assert figures(report, tiny_bundle)[name] == metrics[name, ""] == pytest.approx(value)
+    assert figures(report, tiny_bundle)["at_coverage"]["1.0"]["accuracy"] == pytest.approx(right / 5)
+    interval = [metrics["accuracy_low", ""], metrics["accuracy_high", ""]]
+    assert told["accuracy_interval"] == interval
+    assert interval == pytest.approx(binom.ppf([0.025, 0.975], 5, right / 5) / 5)
     assert tiny_bundle.model in report.read_text(encoding="utf-8")
 
     evaluate(job("evaluate", score__abstain_below=1.0), [bundle_path], "test", report=str(report))

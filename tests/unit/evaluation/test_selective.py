@@ -9,9 +9,16 @@ from adc.evaluation.selective import (
     Plausible,
     SetSize,
     by_length,
+    confidence_bins,
     plausible,
     risk_coverage,
 )
+
+
+def test_forty_steps_of_confidence_make_a_bin():
+    steps = pd.DataFrame({"step": [0, 39, 40, 299, 560, 599]})
+
+    assert confidence_bins(steps)["bin"].tolist() == [0, 0, 1, 7, 14, 14]
 
 
 def test_the_most_confident_answers_come_first():
