@@ -149,9 +149,30 @@ def test_the_hash_tells_texts_apart():
     assert hashes(["OK"]) == hashes(["ok"])
 
 
-def test_the_hash_is_the_same_for_good():
+@pytest.mark.parametrize(
+    ("text", "text_hash"),
+    [
+        (SAME, "d95317f355557e6f489972733ed360bf"),
+        ("مصطفى على المستشفى", "44b83a3f82f2327a6d9e83deae3a9d8d"),
+        ("جاء المسؤول والقائد مساء", "7778ade82d3227522f4ddaa7ac874dd1"),
+        ("مدرسة كبيرة جدا", "b50b4429338665ad72dbf4b3f0e34856"),
+        ("حلوووو كتييييير جددددا", "3363847e250bdf683cedab4f69e8fb96"),
+        ("Salaam 3alaikom يا شباب", "b2b844d5ac966c32b06393b317964fda"),
+        ("توم &amp; جيري 2024", "4cdca6dbdf8558141893ab524cc63755"),
+        ("شوف youtube.com/watch?v=1 هسه", "ceec469020f84a4df21f58b6745d253c"),
+        ("قال ﴿إن مع العسر يسرا﴾", "7d8381bb3462a397346537cb82bc01db"),
+        ("وَاللَّهِ الجَوُّ حُلْوٌ", "32b19e3967cba21ddc71620101401d14"),
+        ("مبروك 😂❤️👨‍👩‍👧", "c9ee7d7c805bd6357a5cae42d7b1e14f"),
+        ("#صباح_الخير يا أحمد", "b0366e1356cebf081c3009f0e9e49542"),
+        ("RT @user: چاي گلبي...", "b26dfbef0ce373c0805013d97bbd0224"),
+    ],
+)
+def test_the_hash_is_the_same_for_good(text, text_hash):
     """Splits are made from it: were it to change, tests would leak into training."""
-    assert hashes([SAME]) == ["d95317f355557e6f489972733ed360bf"]
+    assert hashes([text]) == [text_hash]
+
+
+def test_an_authors_split_is_the_same_for_good():
     assert cleaned([SAME], ["somebody"])[0]["split"] == "train"
 
 
@@ -236,7 +257,14 @@ def test_rows_are_measured_by_the_settings_given():
         ("شگد احبچ گلبي", None),
         ("شلونکم یا جماعة الخیر", None),
         ("پلیز شوفوا هالڤيديو حلو كتير", None),
+        # Two foreign letters of 24, and of 25.
+        ("شلونک یا ناس شو عملتو بكرا هون", "not_arabic_language"),
+        ("شلونک یا شباب شو عملتو بكرا هون", None),
         ("تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني", "repetitive"),
+        ("تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني", None),
+        # Three distinct words of ten, and four of thirteen.
+        ("كتير حلو هالشي كتير حلو هالشي كتير حلو هالشي كتير", "repetitive"),
+        ("كتير حلو هالشي هون كتير حلو هالشي هون كتير حلو هالشي هون كتير", None),
         ("مبروك يا غالي 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂 😂", None),
         ("لا لا لا مش هيك يا زلمة والله", None),
     ],
