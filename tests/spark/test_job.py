@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from adc.errors import RunError, UsageError
 from adc.files import Files
-from adc.job import Job, job_parser, run_job
+from adc.job import Job, environment_file, job_parser, run_job
 from adc.lake import Lake
 from adc.tables import RUNS
 from tests.spark.contents import contents
@@ -79,7 +82,31 @@ def test_a_run_that_is_done(
     assert not Files(lake.spark).exists(lake.path("_staging", summary["run_id"]))
     printed = capsys.readouterr()
     assert "quarantined" in printed.out
+    assert f" root={lake.root.removeprefix('file:')}* catalog=null " in printed.out
     assert "hush-hush" not in printed.out + printed.err + row["settings"]
+
+
+def test_what_killed_runs_left_is_removed_after_a_week(
+    run: Callable[..., tuple[int, dict | None]], lake_root: str
+) -> None:
+    staging = Path(lake_root, "_staging")
+    for name, days in (("killed", 8), ("running", 6)):
+        written = time.time() - days * 24 * 3600
+        (staging / name).mkdir(parents=True)
+        (staging / name / "part").touch()
+        os.utime(staging / name / "part", (written, written))
+    assert run(stage)[0] == 0
+    assert [folder.name for folder in staging.iterdir()] == ["running"]
+
+
+def test_an_environment_is_found_beside_jobs_from_any_folder(tmp_path: Path, monkeypatch) -> None:
+    for folder in ("project", "elsewhere"):
+        (tmp_path / folder / "conf").mkdir(parents=True)
+        (tmp_path / folder / "conf" / f"{folder}.yaml").touch()
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "project" / "jobs" / "clean.py")])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert environment_file("project") == tmp_path / "project" / "conf" / "project.yaml"
+    assert environment_file("elsewhere") == Path("conf/elsewhere.yaml")
 
 
 @pytest.mark.parametrize(

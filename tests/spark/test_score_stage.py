@@ -66,7 +66,7 @@ def test_predictions_are_those_of_the_library_however_the_rows_are_cut(spark, ti
 
 
 def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
-    lake, run, tiny_bundle, tmp_path
+    lake, run, tiny_bundle, bundle_path, tmp_path
 ):
     own = tiny_bundle.profile.hash
     lake.append(
@@ -86,7 +86,7 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
         (number, "test", dialects[text], None, tiny_bundle.model)
         for number, text in zip("123", TEXTS, strict=False)
     ]
-    assert run() == {} and contents(lake, PREDICTIONS) == first
+    assert run(bundle=None, score__bundle=bundle_path) == {} and contents(lake, PREDICTIONS) == first
 
     lake.merge(CLEAN_TWEETS, clean_rows(lake, {"id": "3", "text": TEXTS[3]}, {"id": "4", "text": TEXTS[0]}))
     assert run() == {"input": 2, "scored": 2}
@@ -95,7 +95,8 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
 
     other = replace(tiny_bundle, name="other")
     other.save(tmp_path / "other")
-    assert run(bundle=str(tmp_path / "other")) == {"input": 4, "scored": 4}
+    named = run(bundle=str(tmp_path / "other"), score__bundle=bundle_path)
+    assert named == {"input": 4, "scored": 4}
     assert [(number, model) for number, model in predictions(lake, "model") if number == "1"] == [
         ("1", other.model),
         ("1", tiny_bundle.model),

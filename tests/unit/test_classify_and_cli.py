@@ -11,6 +11,7 @@ import subprocess
 import sys
 import types
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -92,12 +93,15 @@ def test_classify_of_nothing_and_of_half_an_emoji(tiny_bundle):
     assert adc.classify(["عايز كده \ud83d"], tiny_bundle)["note"].tolist() == [None]
 
 
-def test_classify_follows_the_settings(monkeypatch, bundle_folder):
+def test_classify_follows_the_settings(monkeypatch, bundle_folder, tiny_bundle):
     monkeypatch.setenv("ADC_SCORE__BUNDLE", str(bundle_folder))
     monkeypatch.setenv("ADC_SCORE__ABSTAIN_BELOW", "1")
     monkeypatch.setenv("ADC_SCORE__TOP_K", "1")
     row = adc.classify(["عايز كده"]).to_dict(orient="records")[0]
     assert (row["dialect"], row["note"], len(row["top_k"])) == (None, "low_confidence", 1)
+    assert row["model"] == tiny_bundle.model
+    other = replace(tiny_bundle, name="other")
+    assert adc.classify(["عايز كده"], other)["model"].tolist() == [other.model]
 
 
 def test_a_gap_in_a_column_is_an_empty_text(tiny_bundle):

@@ -83,6 +83,16 @@ def test_every_preset_is_valid_and_the_default_changes_nothing():
     assert not PRESETS["adc"]
 
 
+def test_the_preset_linear_has_no_network(tmp_path):
+    assert changed(load(tmp_path, overrides=["train.preset=linear"])) == {
+        "train.preset": "linear",
+        "model.cell": "none",
+        "model.dense": 0,
+        "model.embedding": 0,
+        "model.blend": 0.0,
+    }
+
+
 def test_layers_add_up_within_a_group(tmp_path):
     settings = load(
         tmp_path,
@@ -108,6 +118,12 @@ def test_layers_add_up_within_a_group(tmp_path):
         "scrape.timeout": 1.5,
         "input.source": " big = bigger",
     }
+
+
+def test_names_by_commas_lose_the_space_around_them(tmp_path):
+    settings = load(tmp_path, overrides=["input.keep= city , place,", "score.shares= all , week,,all"])
+    assert settings.input.keep == ("city", "place")
+    assert settings.score.groupings == ("all", "week")
 
 
 @pytest.mark.parametrize("empty", ["", "# nothing\n", "scrape:\n", "spark:\nscrape:\n  # url: …\n"])
@@ -168,6 +184,12 @@ def test_nulls_unset(tmp_path):
         (
             {"overrides": ["scrape.timeout=inf"]},
             "setting scrape.timeout=inf (from --set): Input should be a finite number",
+        ),
+        (
+            {"overrides": ["scrape.timeout=0", "model.dropout=1", "model.blend=1.1"]},
+            "setting scrape.timeout=0 (from --set): Input should be greater than 0\n"
+            "setting model.blend=1.1 (from --set): Input should be less than or equal to 1\n"
+            "setting model.dropout=1 (from --set): Input should be less than 1",
         ),
         (
             {"overrides": ["train.preset=best"]},
@@ -281,11 +303,14 @@ def test_errors_do_not_show_the_token(tmp_path, environ):
 
 def test_secrets_of_sparks_own_are_masked_too(tmp_path):
     settings = load(
-        tmp_path, "spark: {spark.hadoop.fs.s3a.secret.key: hush, spark.ssl.keyPassword: hush, spark.x: shown}"
+        tmp_path,
+        "spark: {spark.hadoop.fs.s3a.secret.key: hush, spark.hadoop.fs.s3a.session.token: hush, "
+        "spark.ssl.keyPassword: hush, spark.x: shown}",
     )
     assert settings.spark["spark.hadoop.fs.s3a.secret.key"] == "hush"
     assert changed(settings) == {
         "spark.hadoop.fs.s3a.secret.key": "**********",
+        "spark.hadoop.fs.s3a.session.token": "**********",
         "spark.ssl.keyPassword": "**********",
         "spark.x": "shown",
     }

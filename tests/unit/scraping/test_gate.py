@@ -70,6 +70,25 @@ def test_a_task_that_dies_gives_its_turns_back(server):
         waiting.result(SECONDS)
 
 
+def test_a_turn_is_not_given_to_a_task_that_died_waiting_for_it():
+    with (
+        GateServer(Limiter(0, 1, 10), "127.0.0.1", "127.0.0.1") as server,
+        ThreadPoolExecutor(2) as threads,
+        join(server) as first,
+        join(server) as third,
+    ):
+        first.enter()
+        with join(server) as second:
+            dying = threads.submit(second.enter)
+            time.sleep(0.1)
+        with pytest.raises(OSError):
+            dying.result(SECONDS)
+        waiting = threads.submit(third.enter)
+        time.sleep(0.1)
+        first.leave(OK, {})
+        waiting.result(SECONDS)
+
+
 def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_a_slow_one_keeps_them(monkeypatch):
     ended: list[int] = []
     monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.5)

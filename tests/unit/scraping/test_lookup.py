@@ -322,6 +322,9 @@ def test_halving_finds_the_ids_that_the_api_cannot_bear():
 def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("default login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    # As on another machine: of this very one nothing is read from the environment.
+    monkeypatch.setattr("adc.scraping.apis.is_loopback", lambda url: False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with LookupServer(TEXTS, Behaviour(token=TOKEN)) as server:
         admitted, _, _ = looked_up(server.url, ["4"], token=TOKEN)
         refused, _, _ = looked_up(server.url, ["4"], token=f"{TOKEN}x")

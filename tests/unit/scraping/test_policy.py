@@ -126,9 +126,18 @@ def test_an_api_that_says_when_its_limit_is_reset_is_believed(headers, wait):
     assert POLICY.decide(Reply(429, headers=headers), 1, 9, NOW) == Decision(PAUSE, "HTTP 429", wait)
 
 
-@pytest.mark.parametrize(("remaining", "wait"), [("0", 60.0), ("1", 0.0), ("", 0.0), ("00", 0.0)])
-def test_after_the_last_request_that_a_limit_allows_all_wait(remaining, wait):
-    headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-reset": RESET}
+@pytest.mark.parametrize(
+    ("remaining", "reset", "wait"),
+    [
+        ("0", RESET, 60.0),
+        ("0", "9" * 12, 900.0),
+        ("1", RESET, 0.0),
+        ("", RESET, 0.0),
+        ("00", RESET, 0.0),
+    ],
+)
+def test_after_the_last_request_that_a_limit_allows_all_wait(remaining, reset, wait):
+    headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-reset": reset}
     assert POLICY.decide(Reply(200, headers=headers), 1, 9, NOW) == Decision(ACCEPT, wait=wait)
 
 
