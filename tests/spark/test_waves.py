@@ -1,16 +1,21 @@
-"""The wave runner: transform, stage, commit; what fails, and what a stream takes."""
+"""The wave runner: transform, stage, commit; what fails, and what a stream takes and when it begins anew."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from adc.cleaning.stage import clean
 from adc.errors import RunError
 from adc.job import Job
-from adc.tables import RAW_TWEETS
+from adc.lake import Lake
+from adc.scoring.stage import score
+from adc.tables import CLEAN_TWEETS, RAW_TWEETS
 from adc.waves import Waves
-from tests.spark.contents import raw_rows
+from tests.spark.contents import contents, raw_rows
 
 pytestmark = pytest.mark.spark
 
@@ -70,3 +75,36 @@ def test_a_stream_takes_what_is_new_and_raises_what_went_wrong(job: Callable[...
     lake.append(RAW_TWEETS, raw_rows(lake, {"id": POISON, "text": "d"}))
     with pytest.raises(RunError, match="the wave with poison"):
         waves.stream(lake.changes(RAW_TWEETS), checkpoint)
+
+
+def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(
+    job: Callable[..., Job], lake: Lake, bundle_path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "شلونك يا صاحبي اليوم"
+
+    def change(*numbers: int) -> None:
+        for number in numbers:
+            lake.merge(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": f"{text} {number}"}))
+
+    def run(stage: str) -> int:
+        this = job(stage)
+        clean(this) if stage == "clean" else score(this, bundle_path=bundle_path)
+        return this.counts["input"]
+
+    folder = Path(lake.root.removeprefix("file:"))
+    log, changes = folder / "raw_tweets" / "_delta_log", folder / "clean_tweets" / "_change_data"
+    change(1)
+    assert (run("clean"), run("score")) == (1, 1)
+    lake.spark.sql(f"ALTER TABLE delta.`{log.parent}` SET TBLPROPERTIES ('delta.checkpointInterval' = '1')")
+    change(2, 3)
+    newest = max(file.name for file in log.glob("*.checkpoint.parquet"))[:20]
+    # As Delta clears its log of what is older than delta.logRetentionDuration, and VACUUM the change feed.
+    for file in log.iterdir():
+        if file.name.lstrip(".")[:20].isdigit() and file.name.lstrip(".")[:20] < newest:
+            file.unlink()
+    assert run("clean") == 1
+    assert contents(lake, CLEAN_TWEETS, "text") == [(f"{text} 3",)]
+    rmtree(changes)
+    assert run("score") == 1
+    assert capsys.readouterr().out.count("a full pass: what changed since the last run is no longer in") == 2
+    assert (run("clean"), run("score")) == (0, 0)

@@ -1,0 +1,196 @@
+"""Forms, folders, names, encodings and line endings of archives, and lists of ids."""
+
+import bz2
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from adc import classify
+from adc.archives import id_rows, read_archive
+from adc.cleaning.stage import clean
+from adc.errors import UsageError
+from adc.settings import InputSettings
+from adc.tables import CLEAN_TWEETS
+from tests.spark.archives.invented import GOOD, ID, json_lines, zstd
+from tests.spark.contents import contents
+
+pytestmark = pytest.mark.spark
+
+TEXTS = {
+    ID: 'يا "هلا"\r\nوالله',
+    "2": "سطر\nسطر\rسطر 👨‍👩‍👧",
+    "3": "\tفاصلة, ؛ ; \\",
+}
+CSV = "id,text,dialect\n" + "".join(
+    f'{key},"{text.replace(chr(34), chr(34) * 2)}",EG\n' for key, text in TEXTS.items()
+)
+JSON = "".join(json.dumps({"id": key, "text": text}) + "\n" for key, text in TEXTS.items())
+FOUND = sorted(TEXTS.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", CSV),
+        ("with_bom.csv", "\ufeff" + CSV),
+        ("blank_first.csv", "\n\n" + CSV),
+        ("windows.csv", CSV.replace("EG\n", "EG\r\n").replace("dialect\n", "dialect\r\n")),
+        ("semicolons.csv", "\ufeff" + CSV.replace(",", ";", 2).replace(',"', ';"').replace('",', '";')),
+        ("tabs.csv", CSV.replace(",", "\t", 2).replace(',"', '\t"').replace('",', '"\t')),
+        ("A.CSV", CSV),
+        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.bz2", bz2.compress(CSV.encode())),
+        ("a.csv.zst", zstd(CSV.encode())),
+        ("a.jsonl", JSON),
+        ("a.ndjson.gz", gzip.compress(JSON.encode())),
+        ("a.json.zst", zstd(JSON.encode())),
+        ("numbers.json", JSON.replace(f'"{ID}"', ID)),
+        ("unnamed", CSV),
+    ],
+)
+def test_texts_and_ids_come_byte_for_byte_from_csv_and_json_lines(read, name, content):
+    form = "csv" if name == "unnamed" else "auto"
+    assert read(name, content, format=form) == FOUND
+
+
+@pytest.mark.parametrize("ids", [pa.string(), pa.int64()])
+def test_parquet_and_delta_with_ids_as_strings_or_integers(read, spark, tmp_path, ids):
+    table = pa.table({"id": pa.array(map(int, TEXTS), pa.int64()).cast(ids), "text": list(TEXTS.values())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read("a.parquet") == FOUND
+    spark.read.parquet(str(tmp_path / "a.parquet")).write.format("delta").save(str(tmp_path / "delta"))
+    assert read("delta") == FOUND
+
+
+TORN = GOOD.encode() + b" \xd8 \xff\xee\x80"
+JSON_OF_TORN = b'{"id": "1", "text": "' + TORN + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.parquet", None),
+        ("a.txt", TORN),
+        ("a.csv", b"text\n" + TORN),
+        ("a.jsonl", JSON_OF_TORN + b'\n{"id": "2", "text": ""}\n'),
+        ("a.json", b"[\n" + JSON_OF_TORN + b"\n]"),
+    ],
+    ids=["parquet", "text", "csv", "json lines", "json array"],
+)
+def test_bytes_that_are_no_utf_8_are_replaced_and_lose_no_row(job, lake, tmp_path, name, content):
+    if content is None:
+        pq.write_table(pa.table({"text": pa.array([TORN]).view(pa.string())}), tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(content)
+    clean(job("clean"), str(tmp_path / name))
+    ((text,),) = contents(lake, CLEAN_TWEETS, "text")
+    assert text.startswith(GOOD) and "\ufffd" in text
+
+
+def test_plain_lines_are_texts_or_ids(read):
+    assert read("lines.txt.bz2", bz2.compress("سلام\r\n\n  عليكم".encode()), ("text",)) == [
+        ("",),
+        ("  عليكم",),
+        ("سلام",),
+    ]
+    listed = read("ids.txt", f"{ID}\n 2 \r\n3\t\n\n", ("id", "dialect"), id_rows)
+    assert listed == [("", None), (ID, None), ("2", None), ("3", None)]
+    assert read("ids.csv", f"{ID}\r\n2\r\n", ("id",), id_rows) == [(ID,), ("2",)]
+
+
+def test_a_csv_of_one_column_is_not_cut_at_its_commas(spark, tmp_path):
+    (tmp_path / "a.csv").write_text("text\nسلام, يا ناس\n")
+    frame = read_archive(spark, str(tmp_path / "a.csv"), InputSettings())
+    assert [row["text"] for row in frame.collect()] == ["سلام, يا ناس"]
+
+
+def test_a_folder_is_all_of_its_files(read, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name, content in {"_SUCCESS": "", "1.csv": "id,text\n1,a\n", "2.csv": "id,text\n2,b\n"}.items():
+        (tmp_path / "folder" / name).write_text(content)
+    assert read("folder") == [("1", "a"), ("2", "b")]
+    (tmp_path / "folder" / "3.csv").write_bytes('\ufeffid,"Text"\r\n3,c\r\n'.encode())
+    assert ("3", "c") in read("folder")
+    (tmp_path / "folder" / "5.csv").write_text("text,id\ne,5\n")
+    with pytest.raises(UsageError, match=r"1\.csv has id, text; 5\.csv has text, id; read them"):
+        read("folder")
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a{1}.jsonl", "a*.txt", "a?.parquet", "a[1]/b?.csv"])
+def test_a_name_is_no_pattern(read, tmp_path, name):
+    if name.endswith(".parquet"):
+        pq.write_table(pa.table({"id": ["1"], "text": ["x"]}), tmp_path / name)
+    content = {".csv": "id,text\n1,x\n", ".jsonl": '{"id": "1", "text": "x"}\n', ".txt": "x\n"}
+    for other in ("a1.csv", "a1.jsonl", "aa.txt", "aa.parquet", "a1/bb.csv"):
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text("id,text\n2,y\n")
+    assert read(name, content.get(Path(name).suffix), ("text",)) == [("x",)]
+
+
+def test_parquet_files_of_one_folder_may_have_columns_that_others_have_not(read, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    pq.write_table(pa.table({"id": ["1"], "text": ["x"]}), folder / "a.parquet")
+    pq.write_table(pa.table({"text": ["y"], "id": ["2"], "dialect": ["EG"]}), folder / "b.parquet")
+    assert read("folder", columns=("id", "text", "dialect")) == [("1", "x", None), ("2", "y", "EG")]
+    # A column that nobody asks for may be of other types; where files have other columns, too, who knows.
+    (tmp_path / "typed").mkdir()
+    for number, likes in enumerate((1, 1.5)):
+        table = pa.table({"id": ["3"], "text": ["z"], "likes": [likes]})
+        pq.write_table(table, tmp_path / "typed" / f"{number}.parquet")
+    assert read("typed") == [("3", "z"), ("3", "z")]
+    pq.write_table(pa.table({"id": [3], "text": ["z"]}), folder / "c.parquet")
+    with pytest.raises(UsageError, match=r"folder cannot be read as parquet: .*merge"):
+        read("folder")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_folders_name_is_a_column_too(read, tmp_path, name):
+    for day, text in (("1", "a"), ("2", "b } { c")):
+        place = tmp_path / "parted" / f"day={day}" / name
+        place.parent.mkdir(parents=True)
+        line = (
+            json_lines([{"id": day, "text": text}]) if name == "a.jsonl" else f"id,text\r\n{day},{text}\r\n"
+        )
+        place.write_bytes(line.encode())
+    form = name.rpartition(".")[2].replace("jsonl", "json")
+    found = read("parted", None, ("id", "text", "day"), format=form, keep="day")
+    assert found == [("1", "a", "1"), ("2", "b } { c", "2")]
+
+
+def test_what_classify_gives_can_be_an_archive(read, tmp_path):
+    found = classify(["شلونك شخبارك"]).assign(text="شلونك شخبارك")
+    found.to_parquet(tmp_path / "a.parquet")
+    assert read("a.parquet", columns=("id", "text", "created_at")) == [(found["id"][0], "شلونك شخبارك", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "settings", "message"),
+    [
+        ("missing.csv", None, {}, "missing.csv does not exist"),
+        ("empty.csv", "", {}, "empty.csv is empty"),
+        ("empty.jsonl", "", {}, "empty.jsonl is empty"),
+        ("a.xlsx", "x", {}, "a.xlsx: its name tells no form, nor do its first bytes; --set input.format="),
+        (
+            "a.csv",
+            "id,body_of_it\n",
+            {},
+            "no column for the texts; --set input.text=… names one of id, body_of_it",
+        ),
+        ("a.csv", "id,text\n", {"text": "txt"}, "input.text=txt: no such column; there are id, text"),
+        ("a.csv", "id,text\n", {"label": "x"}, "input.label=x: no such column"),
+        ("bad.jsonl", "no\nJSON\n", {}, "bad.jsonl: no line of it is JSON"),
+        ("bad.parquet", "no Parquet", {}, "bad.parquet cannot be read as parquet: .* is not a Parquet file"),
+        ("bad.csv.gz", "no gzip", {}, "bad.csv.gz cannot be read as csv: .*"),
+        ("excel.csv", f"id,text\n1,{GOOD}\n".encode("cp1256"), {}, "excel.csv is not UTF-8; convert it"),
+        ("excel.txt", f"id\ttext\n1\t{GOOD}\n".encode("utf-16"), {}, "excel.txt is not UTF-8"),
+        ("excel.jsonl", JSON.encode("utf-16"), {}, "excel.jsonl is not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(read, name, content, settings, message):
+    with pytest.raises(UsageError, match=message):
+        read(name, content, **settings)
