@@ -1,3 +1,6 @@
+import os
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -69,6 +72,15 @@ def random_stack(classes: int = len(LABELS), seed: int = 0) -> Stack:
     bayes = Bayes.of(grams, draw.normal(0, 1, (len(grams), classes)), np.zeros(classes, np.float32))
     kernel = draw.normal(0, 0.5, (3 * classes, classes)).astype(np.float32)
     return Stack(Judge(np.array([1.0, 2.0, 3.0], np.float32), kernel, np.zeros(classes, np.float32)), bayes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings() -> Iterator[None]:
+    """Settings that the shell has exported are those of no test, nor of a job that one starts."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("ADC_")]:
+            environment.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

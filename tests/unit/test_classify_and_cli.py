@@ -4,7 +4,6 @@ import doctest
 import hashlib
 import io
 import json
-import os
 import re
 import signal
 import subprocess
@@ -33,12 +32,6 @@ def bundle_folder(tiny_bundle, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny_bundle.save(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("ADC_")]:
-        monkeypatch.delenv(name)
 
 
 def typed(monkeypatch, content: bytes) -> None:
@@ -226,13 +219,11 @@ COMMAND = "import sys; from adc.cli import main; sys.exit(main())"
 
 
 def start(code: str, *arguments: str, stdin=subprocess.PIPE) -> "subprocess.Popen[bytes]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ADC_")}
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment,
     )
 
 
