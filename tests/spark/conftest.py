@@ -1,5 +1,7 @@
 """One Spark session for all tests of this folder, and for each test a lake of its own."""
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +33,9 @@ JobFactory = Callable[..., Job]
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    # collect() gives times without a zone, those of the process: the tests write them down in UTC.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     warehouse = tmp_path_factory.mktemp("warehouse")
     quick = [*QUICK, f"spark.sql.warehouse.dir={warehouse}"]
     session = spark_session("tests", load_settings(LOCAL, quick, environ={}))
