@@ -8,7 +8,7 @@ from adc.scraping.server import Behaviour, LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
-from tests.unit.scraping.test_x_api import documented, serving
+from tests.unit.scraping.odd_api import documented, x_api
 
 pytestmark = pytest.mark.spark
 
@@ -218,7 +218,7 @@ def test_a_batch_larger_than_the_api_takes_is_refused(job, ids):
 def test_a_whole_run_over_the_api_of_x(job, lake, ids):
     listed = ids("10,SA", "11,", "20,", "21,EG", *(f"{number}," for number in range(1000, 1150)))
     answer = partial(documented, unknown=("Not Found Error", "resource-not-found"))
-    with serving(answer) as (url, paths):
+    with x_api(answer) as (url, paths):
         settings = {"scrape__url": url, "scrape__api": "x2", "scrape__token": "right"}
         first, again = (job("scrape", **settings) for _ in range(2))
         scrape(first, listed)

@@ -2,43 +2,18 @@
 
 import json
 import socket
-from collections import Counter
 
 import pytest
-from odd_api import answering, api
+from odd_api import Turns, answering, api
 
 from adc.scraping.apis import BatchApi, is_loopback
-from adc.scraping.gate import StoppedError
-from adc.scraping.limiter import Limiter
 from adc.scraping.lookup import Outcome, look_up, without_surrogates
-from adc.scraping.policy import Action, Policy
+from adc.scraping.policy import Policy
 from adc.scraping.server import Behaviour, LookupServer
 
 TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "إزيك"}
 IDS = ["4", "1175358310087892993", "2", "404", "3"]
 TOKEN = "s3cr3t-t0k3n"
-
-
-class Turns:
-    """A gate for one, which never lets anybody wait."""
-
-    def __init__(self, patience: int) -> None:
-        self.limiter = Limiter(0, 1, patience)
-        self.pauses: list[float] = []
-        self.counts: Counter[str] = Counter()
-        self.requests = 0
-
-    def enter(self):
-        if self.limiter.stopped:
-            raise StoppedError(self.limiter.stopped)
-        self.limiter.under_way += 1
-        self.requests += 1
-
-    def leave(self, decision, counts):
-        self.limiter.leave(decision, now=0.0)
-        self.counts.update(counts)
-        if decision.action is Action.PAUSE:
-            self.pauses.append(decision.wait)
 
 
 def asked(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0, patience=10_000):
