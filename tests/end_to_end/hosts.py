@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,15 +238,3 @@ def _hidden() -> str:
     system = [path for place in ("/usr/bin", "/usr/local/bin") for path in Path(place).glob("python*")]
     lines += [f"mount --bind /dev/null {path}" for path in system if path.is_file()]
     return "\n".join(lines)
-
-
-def until(
-    reached: Callable[[], bool], seconds: float, running: Sequence["subprocess.Popen[str]"] = ()
-) -> None:
-    """Waits until `reached()` holds; fails after so many seconds, or when a process it needs has ended."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        for process in running:
-            assert process.poll() is None, f"ended with {process.returncode}: {process.args}"
-        assert time.monotonic() < deadline, f"not reached in {seconds:.0f} s"
-        time.sleep(0.1)

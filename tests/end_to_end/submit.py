@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,30 @@ class Submitter:
         What it has printed until then.
         """
         process = self.start(job, *args)
-        deadline = time.monotonic() + 180
-        while not reached():
-            assert process.poll() is None, f"{job} ended before it could be killed:\n{process.stdout.read()}"
-            assert time.monotonic() < deadline, f"{job} did not get there"
-            time.sleep(0.02)
+        until(reached, running=[process])
         os.killpg(process.pid, signal.SIGKILL)
         return process.communicate()[0]
 
     def staged_wave(self, stage: str) -> Callable[[], bool]:
         """Whether a run of the stage has begun to stage a wave."""
         return lambda: any(self.lake.glob(f"_staging/{stage}-*/wave-*"))
+
+
+def until(
+    reached: Callable[[], bool],
+    seconds: float = 180,
+    running: Sequence["subprocess.Popen[str]"] = (),
+    every: float = 0.02,
+) -> None:
+    """Waits until `reached()` holds; fails after so many seconds, or when a process it needs has ended."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        for process in running:
+            if process.poll() is not None:
+                output = process.stdout.read() if process.stdout else ""
+                raise AssertionError(f"ended with {process.returncode}: {process.args}\n{output}")
+        assert time.monotonic() < deadline, f"not reached in {seconds:.0f} s"
+        time.sleep(every)
 
 
 def table(lake: Path, name: str, columns: list[str]) -> list[tuple[Any, ...]]:

@@ -13,8 +13,8 @@ import pytest
 
 from adc import load_bundle
 from adc.samples import sample_corpus, write_sample_corpus
-from tests.end_to_end.hosts import ROOT, SHARED, Host, Hosts, lacking, until
-from tests.end_to_end.submit import Run, table
+from tests.end_to_end.hosts import ROOT, SHARED, Host, Hosts, lacking
+from tests.end_to_end.submit import Run, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.cluster]
 
@@ -106,7 +106,7 @@ def test_training_fails_in_time_when_a_rank_s_host_is_unplugged_and_works_again(
     hosts: Hosts, lake: Path
 ) -> None:
     training = hosts.submit("train", "--set", "train.epochs=200", "--set", "train.batch_size=32")
-    until(lambda: all(ranks(host) for host in hosts.workers), 180, [training])
+    until(lambda: all(ranks(host) for host in hosts.workers), 180, [training], every=0.1)
     until(lambda: "epoch 1 of" in hosts.output("train").read_text(encoding="utf-8"), 120, [training])
     hosts.workers[1].link("down")
     run = ended(hosts, training, GIVEN_UP)

@@ -1,6 +1,5 @@
 """What breaks in the middle of a scrape: the same command, run again, ends with every text. Long tests."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pytest
 
 from adc.samples import SampleTweet
 from adc.scraping.server import Behaviour, LookupServer
-from tests.end_to_end.submit import Submitter, table
+from tests.end_to_end.submit import Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -26,13 +25,6 @@ def submit(tmp_path: Path) -> Submitter:
 
 def arguments(server: LookupServer, corpus_file: Path) -> tuple[str, ...]:
     return ("--ids", str(corpus_file), "--set", f"scrape.url={server.url}", *SMALL)
-
-
-def until(reached: Callable[[], bool], seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def complete(submit: Submitter, corpus: list[SampleTweet]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from adc import load_bundle
 from adc.samples import SampleTweet
 from adc.scraping.server import LookupServer
-from tests.end_to_end.submit import Submitter, table
+from tests.end_to_end.submit import Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -96,12 +96,9 @@ def rank_processes(driver: "subprocess.Popen[str]") -> list[psutil.Process]:
 def test_a_killed_rank_ends_the_run_with_an_error_and_the_next_run_trains(submit: Submitter) -> None:
     arguments = ("--set", "train.epochs=200", "--set", "train.batch_size=32", "--set", "train.name=killed")
     driver = submit.start("train", *arguments)
-    deadline = time.monotonic() + 240
-    while not (ranks := rank_processes(driver)):
-        assert driver.poll() is None and time.monotonic() < deadline
-        time.sleep(0.5)
+    until(lambda: bool(rank_processes(driver)), 240, [driver], every=0.5)
     time.sleep(10)
-    os.kill(ranks[-1].pid, signal.SIGKILL)
+    os.kill(rank_processes(driver)[-1].pid, signal.SIGKILL)
     killed_at = time.monotonic()
     output, _ = driver.communicate(timeout=180)
     assert driver.returncode == 1, output
