@@ -1,4 +1,7 @@
-"""A job killed in the middle, run again, ends in the tables of one that was never killed."""
+"""A job killed in the middle, run again, ends in the tables of one that was never killed.
+
+One scenario, told in the order it happens.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

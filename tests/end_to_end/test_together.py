@@ -1,4 +1,7 @@
-"""Two jobs at once, ranks that die, and as many ranks as one likes: long tests."""
+"""Two jobs at once, ranks that die, and as many ranks as one likes: long tests.
+
+One scenario, told in the order it happens.
+"""
 
 import os
 import signal
