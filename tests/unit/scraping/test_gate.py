@@ -12,7 +12,7 @@ import pytest
 
 from adc.errors import RunError
 from adc.scraping.fetch import Fetcher
-from adc.scraping.gate import Gate, GateServer, StoppedError
+from adc.scraping.gate import SILENT_LOOKS, Gate, GateServer, StoppedError
 from adc.scraping.limiter import Limiter
 from adc.scraping.policy import Action, Decision, Policy
 
@@ -91,19 +91,21 @@ def test_a_turn_is_not_given_to_a_task_that_died_waiting_for_it():
 
 def test_a_task_that_hangs_loses_its_turns_and_is_ended_and_a_slow_one_keeps_them(monkeypatch):
     ended: list[int] = []
-    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", 0.5)
+    beat = 0.5
+    monkeypatch.setattr("adc.scraping.gate.BEAT_SECONDS", beat)
     with (
         GateServer(Limiter(0, 2, 10), "127.0.0.1", "127.0.0.1", end=ended.append) as server,
         join(server) as slow,
     ):
         slow.enter()
         suspended = subprocess.Popen(
-            [sys.executable, "-c", HANGING, str(server.address[1]), server.key, "0.5"], stdout=subprocess.PIPE
+            [sys.executable, "-c", HANGING, str(server.address[1]), server.key, str(beat)],
+            stdout=subprocess.PIPE,
         )
         try:
             assert suspended.stdout is not None
             suspended.stdout.readline()  # it has its turn
-            time.sleep(6)
+            time.sleep((SILENT_LOOKS + 3) * beat)
             assert not ended
             psutil.Process(suspended.pid).suspend()
             waiting = threading.Thread(target=slow.enter, daemon=True)

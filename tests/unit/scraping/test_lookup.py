@@ -75,14 +75,15 @@ def test_all_is_found_in_the_end_however_often_the_api_fails(seed):
         (Behaviour(cut_rate=1), None, "ProtocolError"),
         (Behaviour(latency=30), None, "ReadTimeout"),
         (Behaviour(drip_rate=1, drip_seconds=1000), None, "ReadTimeoutError"),
-        # A piece every 120 ms is never too late, but 50 of them are.
-        (Behaviour(drip_rate=1, drip_seconds=6), None, "Timeout"),
+        # A piece every 40 ms is never too late, but 50 of them are.
+        (Behaviour(drip_rate=1, drip_seconds=2), None, "Timeout"),
     ],
     ids=["reset", "cut", "too late", "too slow", "in drops"],
 )
-def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http_status, error):
+def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http_status, error, monkeypatch):
+    monkeypatch.setattr("adc.scraping.apis.WHOLE_ANSWER", 2)
     with LookupServer({"4": "x" * 1000}, behaviour) as server:
-        outcomes, slept, _ = looked_up(server.url, ["4"], max_attempts=2, timeout=0.3)
+        outcomes, slept, _ = looked_up(server.url, ["4"], max_attempts=2, timeout=0.5)
     assert outcomes == [Outcome("4", "failed", None, http_status, error, 2)]
     assert len(slept) == 1
 
