@@ -4,6 +4,7 @@ import doctest
 import hashlib
 import io
 import json
+import os
 import re
 import signal
 import subprocess
