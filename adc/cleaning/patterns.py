@@ -103,6 +103,8 @@ LAUGHTER = (
 )
 # Letters that Persian, Urdu and Kurdish need and no Arabic dialect does; not گ چ پ ڤ ژ, which some do.
 FOREIGN_LETTER = r"[کیېےۍہھەۀۂۃۆۇۈۅٹڈڑںڕڵێټډړږښڼ]"
+# Those of them that neither decorate Arabic nor are on a Persian keyboard in a common letter's place.
+FOREIGN_ALONE = "[ٹڈڑںەڕڵێ]"
 # Small words of those languages: Persian and Urdu, Sorani.
 FOREIGN_WORD = r"_(?:می|است|که|این|برای|را|های|به|از|ہے|ہیں|کے|کا|کی|کو|میں|اور|لە|بە|کە|ئەم|دە)_"
 # Arabic's own: teh marbuta, and the article at a word's beginning.

@@ -10,7 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adc.cleaning.patterns import ARABIC_LETTER, ARABIC_WORD, FOREIGN_LETTER, FOREIGN_WORD
+from adc.cleaning.patterns import (
+    ARABIC_LETTER,
+    ARABIC_WORD,
+    FOREIGN_ALONE,
+    FOREIGN_LETTER,
+    FOREIGN_WORD,
+)
 from adc.cleaning.profiles import Profile, clean_array
 from adc.cleaning.words import data_of, kinds_by_byte, strings, words_of
 
@@ -51,8 +57,8 @@ AGGRESSIVE = Profile(
 VAL_SHARE = TEST_SHARE = 0.1
 # Marker tokens are no words of the text.
 MARKER_TOKEN = "<[a-z]+>"
-# Of a Persian, Urdu or Kurdish text's letters more than so many are such; Arabic typed on their keyboards may
-# have as many, but then words of its own as well.
+# Of a Persian, Urdu or Kurdish text's letters more than so many are such, and there is a small word of theirs
+# or a letter that is nobody else's. Arabic typed on their keyboards may have as many, and words of its own.
 MOST_FOREIGN = 0.08
 # A text of so many words in which most are repetitions is no sample of anybody's speech.
 REPETITIVE_WORDS, LEAST_DISTINCT = 8, 0.3
@@ -102,8 +108,9 @@ def other_language(texts: pa.Array) -> pa.Array:
     letters = pc.count_substring_regex(words, ARABIC_LETTER)
     share = pc.divide(pc.cast(foreign, pa.float64()), pc.max_element_wise(letters, 1))
     small = pc.count_substring_regex(words, FOREIGN_WORD)
+    sign = pc.or_(pc.greater(small, 0), pc.match_substring_regex(words, FOREIGN_ALONE))
     small = pc.if_else(pc.greater_equal(small, 2), small, 0)
-    theirs = pc.or_(pc.greater(share, MOST_FOREIGN), pc.greater(small, 0))
+    theirs = pc.or_(pc.and_(sign, pc.greater(share, MOST_FOREIGN)), pc.greater(small, 0))
     arabic = pc.count_substring_regex(words.filter(theirs), ARABIC_WORD)
     # Of their letters alone no word of Arabic may be there; of their words fewer: many say الله or السلام.
     found = pc.less(arabic, pc.max_element_wise(small.filter(theirs), 1))

@@ -257,9 +257,12 @@ def test_rows_are_measured_by_the_settings_given():
         ("شگد احبچ گلبي", None),
         ("شلونکم یا جماعة الخیر", None),
         ("پلیز شوفوا هالڤيديو حلو كتير", None),
-        # Two foreign letters of 24, and of 25.
-        ("شلونک یا ناس شو عملتو بكرا هون", "not_arabic_language"),
-        ("شلونک یا شباب شو عملتو بكرا هون", None),
+        # Arabic on a Persian keyboard, and decorated.
+        ("هو فیه حد لسه بینشر علی حبال", None),
+        ("ۆآذا آنتهى عمري آن آگۆن ذگرى جميلھ", None),
+        # A word of Sorani and two foreign letters of 24, and of 25.
+        ("لە یا ناس شو عملتو بكرا هون هلا", "not_arabic_language"),
+        ("لە یا شباب شو عملتو بكرا هون هلا", None),
         ("تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني", "repetitive"),
         ("تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني تابعوني", None),
         # Three distinct words of ten, and four of thirteen.
