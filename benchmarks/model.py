@@ -34,8 +34,9 @@ from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
+from adc.training.corpus import Corpus
+from adc.training.cross_fit import Counts, Linear, cross_fit, teacher
 from adc.training.encoding import Encoding, network_spec
-from adc.training.evidence import Corpus, Counts, Linear, cross_fit, teacher
 from adc.training.folds import FOLDS, NONE, plain
 from adc.training.plan import Plan
 from adc.training.rank import Rank
@@ -60,8 +61,8 @@ def cached_fits(
     if cache is None:
         return linear_fits(rows, labels, encoder, settings)
     source = Path(__file__).parents[1] / "adc"
-    names = ("training/evidence.py", "model/evidence.py", "model/stack.py")
-    code = [(source / name).read_bytes() for name in names]
+    fits = ("training/corpus", "training/evidence", "training/cross_fit", "model/evidence", "model/stack")
+    code = [(source / f"{name}.py").read_bytes() for name in fits]
     told = [settings.model.gram_min_count, settings.model.bayes_min_count, settings.train.plain_share]
     content = [rows.to_csv(), encoder, told, code]
     place = cache / hashlib.sha256(pickle.dumps(content)).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The linear models' own answer to a text: a logistic regression over what each of them says.
 
 Stacked generalisation (Wolpert 1992). The network learns from it, and the answer is shared between the two.
-Plain arrays and NumPy only; `adc.training.evidence` fits it.
+Plain arrays and NumPy only; `adc.training.cross_fit` fits it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, encoded
 from adc.model.stack import Stack
 from adc.settings import ModelSettings, Settings
-from adc.training.evidence import Linear
+from adc.training.cross_fit import Linear
 from adc.training.folds import NONE, as_learnt, folds_of
 
 SHARD_DDL = (

@@ -10,8 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.errors import UsageError
+from adc.training.corpus import Corpus
+from adc.training.cross_fit import Task
 from adc.training.encoding import SHARD_DDL, Encoding
-from adc.training.evidence import Corpus, Task
 
 
 def vocabulary(examples: DataFrame, most: int, min_count: int) -> tuple[str, ...]:

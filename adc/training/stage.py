@@ -24,8 +24,8 @@ from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
+from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, network_spec, refuse_blind
-from adc.training.evidence import Counts, Linear, cross_fit
 from adc.training.examples import (
     class_counts,
     corpus,

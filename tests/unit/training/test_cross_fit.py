@@ -10,7 +10,9 @@ from sklearn.svm import LinearSVC
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import encoded, gram_keys
-from adc.training.evidence import Corpus, Counts, cross_fit, fit_bayes, fit_evidence, log_count_ratios
+from adc.training.corpus import Corpus
+from adc.training.cross_fit import Counts, cross_fit, fit_bayes
+from adc.training.evidence import fit_evidence, log_count_ratios
 from adc.training.folds import FOLDS, NONE, folds_of
 
 MARKS = ("عايز كده", "بزاف واش", "وش ابغى")

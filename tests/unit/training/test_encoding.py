@@ -11,8 +11,8 @@ from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, Rows
 from adc.model.stack import Judge, Stack
 from adc.settings import ModelSettings
+from adc.training.corpus import Corpus
 from adc.training.encoding import SHARD, Encoding, class_weights, network_spec, refuse_blind
-from adc.training.evidence import Corpus
 from adc.training.folds import FOLDS, NONE, plain
 
 ENCODER = Encoder(("كده", "واش"), 3)

@@ -1,0 +1,152 @@
+"""Fits the linear models under the network, so that no training row sees a model that saw its label.
+
+The training rows are parted into FOLDS by the hash of their author or text. Every model is fitted once
+without each fold, for that fold's rows, and once on all rows, for new text: independent tasks, which may run
+side by side.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.preprocessing import StandardScaler
+
+from adc.errors import UsageError
+from adc.model.encoder import Encoder
+from adc.model.evidence import Evidence, gram_keys
+from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, shortened
+from adc.training.calibration import fit_temperature
+from adc.training.corpus import Corpus, by_class, counted, frequent, in_row_order
+from adc.training.evidence import EvidenceFit, fit_evidence
+from adc.training.folds import FOLDS, NONE
+
+# Smoothing of naive Bayes: docs/experiments.md.
+BAYES_SMOOTHING = 0.02
+
+
+class Task(NamedTuple):
+    """One fit: which model, and the fold that it may not see."""
+
+    model: Literal["evidence", "bayes"]
+    fold: int
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What the fits make.
+
+    evidence: by fold, the last for new text. teacher: log-probabilities of the rows by models that have not
+    seen them, float (N, C). stack: the same for new text.
+    """
+
+    evidence: tuple[Evidence, ...]
+    teacher: np.ndarray
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Training texts that a feature must occur in to be kept.
+
+    grams: pairs of words, and n-grams within words. bayes: n-grams of naive Bayes; 0 leaves it out.
+    """
+
+    grams: int
+    bayes: int
+
+
+def cross_fit(
+    corpus: Corpus,
+    encoder: Encoder,
+    least: Counts,
+    run: Callable[[Callable[[Task], Any], Sequence[Task]], Iterable[Any]] = map,
+) -> Linear:
+    """Fits everything; `run` is a `map` whose calls may run side by side, in any place."""
+    folds = (*range(FOLDS), NONE)
+    tasks = [Task("evidence", fold) for fold in folds]
+    if least.bayes:
+        tasks += [Task("bayes", fold) for fold in folds]
+    results = dict(zip(tasks, run(partial(fit, corpus, encoder, least), tasks), strict=True))
+    fits: list[EvidenceFit] = [results[Task("evidence", fold)] for fold in folds]
+    # One scale for all, from held-out rows: on rows that a model has seen its evidence is larger.
+    scale = np.mean([fit.spread for fit in fits[:FOLDS]], axis=0)
+    halves = np.split(in_row_order(corpus, [fit.scores for fit in fits[:FOLDS]]), 2, axis=1)
+    members = [half / size for half, size in zip(halves, scale, strict=True)]
+    if least.bayes:
+        if any(result is None for result in results.values()):
+            raise UsageError(
+                f"too few training tweets for naive Bayes: no n-gram is in {least.bayes} of them; "
+                "set model.bayes_min_count=0"
+            )
+        members.append(in_row_order(corpus, [results[Task("bayes", fold)] for fold in folds[:FOLDS]]))
+    return Linear(
+        tuple(fit.evidence.scaled(scale) for fit in fits),
+        teacher(corpus, members),
+        Stack(fit_judge(corpus, members), results.get(Task("bayes", NONE))),
+    )
+
+
+def fit(
+    corpus: Corpus, encoder: Encoder, least: Counts, task: Task
+) -> EvidenceFit | Bayes | np.ndarray | None:
+    """What `fit_evidence` or `fit_bayes` returns, as the task says."""
+    if task.model == "evidence":
+        return fit_evidence(corpus, encoder, least.grams, task.fold)
+    return fit_bayes(corpus, encoder, least.bayes, task.fold)
+
+
+def teacher(corpus: Corpus, members: Sequence[np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the rows by judges fitted without their fold, float32 (N, C)."""
+    by_fold = []
+    for fold in range(FOLDS):
+        judge, own = fit_judge(corpus, members, fold), corpus.held_out(fold)
+        by_fold.append(judge.log_probabilities([scores[own] for scores in members]))
+    return in_row_order(corpus, by_fold)
+
+
+def fit_judge(corpus: Corpus, members: Sequence[np.ndarray], fold: int = NONE) -> Judge:
+    """A logistic regression over models' held-out scores (N, C) of the corpus, without a fold's rows."""
+    rows = corpus.fitted(fold)
+    labels, members = corpus.labels[rows], [scores[rows] for scores in members]
+    temperatures = [fit_temperature(scores, labels) for scores in members]
+    inputs = calibrated(members, temperatures)
+    scaler = StandardScaler()
+    model = LogisticRegression(C=0.1, max_iter=500)
+    model.fit(scaler.fit_transform(inputs), labels, corpus.weights[rows])
+    kernel = model.coef_.T / scaler.scale_[:, None]
+    bias = model.intercept_ - scaler.mean_ @ kernel
+    present = model.classes_
+    if len(present) == 2:
+        # Its one column is the log-odds of the second class.
+        kernel, bias = kernel / 2, bias / 2
+    bias_of_all = np.where(np.isin(np.arange(corpus.classes), present), 0, NEVER)
+    return Judge(
+        np.array(temperatures, np.float32),
+        by_class(kernel, present, corpus.classes),
+        (by_class(bias, present, corpus.classes) + bias_of_all).astype(np.float32),
+    )
+
+
+def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Bayes | np.ndarray | None:
+    """Multinomial naive Bayes over character n-grams: its scores (n, C) of a fold's rows; of none, itself.
+
+    None where no n-gram is in `min_count` texts.
+    """
+    rows, texts = corpus.fitted(fold), encoder.read(corpus.texts)
+    owners, keys = gram_keys(shortened(texts), *BAYES_GRAMS)
+    grams, columns = np.unique(keys, return_inverse=True)
+    counts = counted(owners, columns, (len(texts), len(grams)))
+    grams, counts = frequent(grams, counts, rows, min_count)
+    if not len(grams):
+        return None
+    model = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
+    table = np.zeros((len(grams), corpus.classes), np.float32)
+    table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T
+    prior = np.full(corpus.classes, NEVER, np.float32)
+    prior[model.classes_] = model.class_log_prior_
+    bayes = Bayes.of(grams, table, prior)
+    return bayes if fold == NONE else bayes.scores([texts[row] for row in corpus.held_out(fold)])
