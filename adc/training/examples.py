@@ -1,6 +1,6 @@
 """From clean_tweets to training shards: labelled, each text once, encoded, as Parquet that needs no JVM."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,15 @@ def vocabulary(examples: DataFrame, most: int, min_count: int) -> tuple[str, ...
     return tuple(row["word"] for row in counted.orderBy(F.desc("count"), "word").limit(most).collect())
 
 
-def class_counts(examples: DataFrame, path: str) -> dict[str, int]:
-    """Training tweets by label; raises UsageError where there is nothing to learn from."""
-    rows = examples.where("split = 'train'").groupBy("dialect").count().collect()
-    counts = {row["dialect"]: row["count"] for row in rows}
+def tweet_counts(examples: DataFrame) -> dict[tuple[str, str], int]:
+    """Tweets by split and label."""
+    rows = examples.groupBy("split", "dialect").count().collect()
+    return {(row["split"], row["dialect"]): row["count"] for row in rows}
+
+
+def class_counts(tweets: Mapping[tuple[str, str], int], path: str) -> dict[str, int]:
+    """Training tweets by label, of `tweet_counts`; raises UsageError where nothing can be learnt."""
+    counts = {dialect: count for (split, dialect), count in tweets.items() if split == "train"}
     if not counts:
         raise UsageError(f"{path} has no labelled tweets in the split train: nothing to train on")
     if len(counts) == 1:

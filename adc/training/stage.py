@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from adc.training.examples import (
     class_counts,
     corpus,
     side_by_side,
+    tweet_counts,
     vocabulary,
     with_teacher,
     write_shards,
@@ -86,8 +88,9 @@ def train(job: Job, target: str | None = None) -> None:
             f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
             f"clean.profile={settings.clean.profile}: run clean with it first"
         )
-    counts = class_counts(examples, lake.where(CLEAN_TWEETS))
-    by_split = learnable(job, examples, counts)
+    all_tweets = tweet_counts(examples)
+    counts = class_counts(all_tweets, lake.where(CLEAN_TWEETS))
+    by_split = learnable(job, all_tweets, counts)
     if "val" not in by_split:
         if settings.train.patience:
             raise UsageError(
@@ -136,17 +139,21 @@ def train(job: Job, target: str | None = None) -> None:
         )
 
 
-def learnable(job: Job, examples: DataFrame, counts: Mapping[str, int]) -> dict[str, int]:
-    """Tweets by split of dialects that can be learnt; says which others there are to be judged on."""
-    known = F.col("dialect").isin(list(counts))
-    unknown = examples.where(~known).groupBy("dialect").count().collect()
-    if unknown:
+def learnable(job: Job, tweets: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> dict[str, int]:
+    """Of `tweet_counts` those of dialects that can be learnt, by split; says which others there are."""
+    by_split: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for (split, dialect), count in tweets.items():
+        if dialect in counts:
+            by_split[split] += count
+        else:
+            others[dialect] += count
+    if others:
         job.say(
-            f"left out of val and test: {sum(row['count'] for row in unknown):,} tweets of dialects without "
-            f"training tweets, {', '.join(sorted(row['dialect'] for row in unknown))}; evaluate counts them "
-            "as wrong"
+            f"left out of val and test: {others.total():,} tweets of dialects without training tweets, "
+            f"{', '.join(sorted(others))}; evaluate counts them as wrong"
         )
-    return {row["split"]: row["count"] for row in examples.where(known).groupBy("split").count().collect()}
+    return by_split
 
 
 def prepared(
@@ -198,7 +205,7 @@ def linear_models(
     return linear, keys
 
 
-def run_ranks(job: Job, plan: Plan, logs: Any = None) -> dict[str, Any]:
+def run_ranks(job: Job, plan: Plan, logs: Any) -> dict[str, Any]:
     """Runs the plan on Horovod's ranks and returns what rank 0 made of it; `logs` is TensorBoard's writer."""
     # Before Horovod is imported, which imports TensorFlow in a process of its own to see whether it can.
     os.environ.update(TENSORFLOW_ENVIRONMENT)
