@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from adc.cleaning.profiles import whole_text
 from adc.errors import UsageError
 from adc.layers import load_settings
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
@@ -28,18 +29,17 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
 
     `bundle` is a loaded bundle or its folder; without it, that of score.bundle, else the one that comes with
     adc. Confidences are calibrated probabilities, 0 to 1; the ids are those of an archive without ids,
-    sha256:…. Raises UsageError for a folder that holds no bundle, and for one text that is not in a list.
+    sha256:…. A Series keeps its index. Raises UsageError for a folder that holds no bundle, for one text that
+    is not in a list, and for what is no text in it.
     """
-    if isinstance(texts, str | bytes):
+    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable):
         raise UsageError("classify takes a list of texts: classify([text])")
     if isinstance(texts, pd.DataFrame):
         raise UsageError("classify takes a column of texts, not a table: classify(table['text'])")
     settings = load_settings().score
     place = (settings.bundle or SHIPPED) if bundle is None else bundle
     predictor = Predictor.of(place if isinstance(place, Bundle) else _stored(place), settings)
-    # A gap in a column is an empty text.
-    given = ("" if pd.isna(text) else text for text in texts)
-    whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in given]
+    whole = [whole_text(text, f"classify takes texts, and number {n}") for n, text in enumerate(texts, 1)]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))
     hashed = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in whole]
@@ -51,7 +51,8 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
         "model": predictor.bundle.model,
         "scored_at": pd.Timestamp(datetime.datetime.now(datetime.UTC)),
     }
-    return pd.DataFrame(columns, index=predicted.index).astype(KINDS)
+    frame = pd.DataFrame(columns, index=predicted.index).astype(KINDS)
+    return frame.set_axis(texts.index) if isinstance(texts, pd.Series) else frame
 
 
 @lru_cache(maxsize=4)

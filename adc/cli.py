@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from adc.errors import AdcError
+from adc.errors import AdcError, UsageError
 
 LINES_AT_ONCE = 1000
 
@@ -44,9 +44,19 @@ def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _standard_input() -> Iterator[str]:
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    for line in sys.stdin:
+    # A byte order mark is no part of the first text.
+    sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # type: ignore[union-attr]
+    for number, line in enumerate(sys.stdin):
+        if number < LINES_AT_ONCE and not _is_utf8(line):
+            raise UsageError(
+                "standard input is not UTF-8: convert it first, as by `iconv -f WINDOWS-1256 -t UTF-8`"
+            )
         yield line.rstrip("\r\n")
+
+
+def _is_utf8(line: str) -> bool:
+    """Whether most of a line that is not ASCII could be read; of a torn letter the rest could."""
+    return 2 * line.count("\ufffd") <= sum(not character.isascii() for character in line)
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -84,11 +94,12 @@ def _clean(args: argparse.Namespace) -> None:
     import pyarrow as pa
 
     from adc.cleaning import clean_array, load_profile
+    from adc.cleaning.profiles import whole_text
 
     profile = load_profile(args.profile)
     for texts in _lines(args):
         # Arguments may hold bytes that are no UTF-8, as surrogates.
-        whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        whole = [whole_text(text, "a text") for text in texts]
         print(*clean_array(pa.array(whole, pa.string()), profile).to_pylist(), sep="\n")
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from adc.cleaning.rules import RULES, Rule, first, last, trimmed
@@ -16,7 +19,7 @@ from adc.cleaning.words import Kind, clean_words, kinds_by_byte
 from adc.errors import UsageError
 
 # Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
-RULES_VERSION = 6
+RULES_VERSION = 7
 # From so many texts on, it pays to take them apart into words.
 MANY = 500
 
@@ -38,6 +41,9 @@ class Profile:
 def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
     """A column of texts (N,), cleaned; NULL stays NULL."""
     texts = first(texts.cast(pa.string()))
+    if "line_breaks" in profile.switches:
+        # One at an end, as lines of a file have it, breaks nothing.
+        texts = pc.utf8_trim_whitespace(texts)
     rules = [rule for rule in RULES if rule.name in profile.switches]
     steps = [(rule.needs, rule.choices[profile.switches[rule.name]]) for rule in rules]
     steps.append((Kind.ANY, last))
@@ -51,11 +57,26 @@ def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
 
 
 def clean_text(text: str, profile: str | Profile = "light") -> str:
-    """One text, cleaned: the same rules as for columns. Lone surrogates become U+FFFD."""
+    """One text, cleaned: the same rules as for columns. Lone surrogates become U+FFFD.
+
+    A gap in a column, as by `table["text"].map(clean)`, is an empty text. Raises UsageError for what is none.
+    """
     known = load_profile(profile) if isinstance(profile, str) else profile
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    whole = whole_text(text, "clean takes one text (a column: table['text'].map(clean)), and this")
     cleaned: str = clean_array(pa.array([whole], pa.string()), known)[0].as_py()
     return cleaned
+
+
+def whole_text(text: Any, what: str) -> str:
+    """A text with lone surrogates, which no UTF-8 can hold, as U+FFFD; of a gap in a column an empty one.
+
+    Raises UsageError for what is neither, beginning with `what` it was.
+    """
+    if isinstance(text, str):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if pd.api.types.is_scalar(text) and pd.isna(text):
+        return ""
+    raise UsageError(f"{what} is {type(text).__name__}, not str")
 
 
 @cache

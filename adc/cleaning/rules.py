@@ -153,9 +153,17 @@ def marked(pattern: str, marker: str) -> dict[str, Step]:
 _ENTITY = re.compile(r"&(?:#\d+;?|#[xX][0-9a-fA-F]+;?|\w+;|(?:amp|lt|gt|quot)\b(?!=))")
 
 
+# No character has a number as long as this, and Python reads none of thousands of digits.
+_MOST_DIGITS = 20
+
+
 def _unescaped(text: str) -> str:
+    def character(entity: re.Match[str]) -> str:
+        numbered = entity[0].startswith("&#") and len(entity[0]) > _MOST_DIGITS
+        return "\ufffd" if numbered else html.unescape(entity[0])
+
     # To a fixed point: texts that went through two programs hold &amp;lt; .
-    while (once := _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)) != text:
+    while (once := _ENTITY.sub(character, text)) != text:
         text = once
     return text
 

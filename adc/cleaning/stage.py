@@ -77,7 +77,7 @@ def found_tweets(feed: DataFrame) -> DataFrame:
     """The newest state of found tweets in a wave of raw_tweets' change feed, as rows to clean."""
     return (
         latest_changes(feed, "id")
-        .where(FOUND)
+        .where(f"NOT gone AND {FOUND}")
         .select(
             "id",
             F.lit("scrape").alias("source"),
@@ -120,7 +120,7 @@ def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     """
     if staged.groupBy("id").count().where("count > 1").isEmpty():
         return staged
-    _tell_contradicting(job, staged)
+    tell_contradicting(job, staged)
     usable_first = F.col("reason").isNotNull()
     first = Window.partitionBy("id").orderBy(
         usable_first, "text", *nulls_last("dialect", "author", "created_at"), *kept
@@ -131,9 +131,9 @@ def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
     return staged.sparkSession.read.parquet(place)
 
 
-def _tell_contradicting(job: Job, staged: DataFrame) -> None:
+def tell_contradicting(job: Job, rows: DataFrame) -> None:
     """Counts and says which ids, of which one row is to be taken, come with more than one label."""
-    labels = staged.groupBy("id").agg(F.sort_array(F.collect_set("dialect")).alias("labels"))
+    labels = rows.groupBy("id").agg(F.sort_array(F.collect_set("dialect")).alias("labels"))
     several = labels.where("size(labels) > 1").orderBy("id")
     if examples := several.take(EXAMPLES):
         job.count(label_conflict=several.count())

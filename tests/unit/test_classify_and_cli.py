@@ -105,6 +105,36 @@ def test_a_gap_in_a_column_is_an_empty_text(tiny_bundle):
         assert found["note"].tolist() == [None, "no_arabic", "no_arabic"]
 
 
+def test_a_series_keeps_its_index(tiny_bundle):
+    table = pd.DataFrame({"text": ["hello", *TEXTS[:2]]}, index=[3, 7, 7])
+    kept = table[table["text"] != "hello"]
+    found = adc.classify(kept["text"], tiny_bundle)
+    assert found.index.tolist() == [7, 7]
+    assert found["dialect"].tolist() == adc.classify(TEXTS[:2], tiny_bundle)["dialect"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["واش", 5], "number 2 is int, not str"),
+        ([b"x"], "number 1 is bytes, not str"),
+        ([["واش"]], "number 1 is list, not str"),
+        ({"a": "واش"}, r"classify\(\[text\]\)"),
+        (None, r"classify\(\[text\]\)"),
+    ],
+)
+def test_what_is_no_text_is_said(texts, said, tiny_bundle):
+    with pytest.raises(UsageError, match=said):
+        adc.classify(texts, tiny_bundle)
+
+
+def test_clean_takes_a_gap_and_nothing_else_that_is_no_text():
+    assert pd.Series(["واش ", None, float("nan")]).map(adc.clean).tolist() == ["واش", "", ""]
+    assert adc.clean(pd.NA) == ""
+    with pytest.raises(UsageError, match=r"table\['text'\]\.map\(clean\)\), and this is list, not str"):
+        adc.clean(["واش"])
+
+
 def test_classify_says_what_it_lacks(tmp_path):
     with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
         adc.classify(TEXTS, tmp_path / "nope")
@@ -140,6 +170,24 @@ def test_clean_on_lines_of_standard_input(monkeypatch, capsys):
     cleaned = capsys.readouterr().out.split("\n")
     assert cleaned[:3] == ["<user> كيفك ؟", "", "تماام"]
     assert cleaned[3:] == ["سطر <num>"] * LINES_AT_ONCE + ["half \ufffd a byte", ""]
+
+
+@pytest.mark.parametrize("encoding", ["cp1256", "utf-16"])
+def test_standard_input_of_another_encoding_is_refused(encoding, monkeypatch, capsys):
+    typed(monkeypatch, "شلونك شخبارك\n".encode(encoding))
+    assert main(["clean"]) == 2
+    assert "standard input is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(monkeypatch, capsys):
+    typed(monkeypatch, "\ufeffكيفك\n".encode())
+    main(["clean"])
+    assert capsys.readouterr().out == "كيفك\n"
+
+
+def test_a_line_of_a_file_is_classified_as_the_text_alone(tiny_bundle):
+    lines = adc.classify([f"\r\n{TEXTS[0]}\n", TEXTS[0]], tiny_bundle)
+    assert lines["confidence"].nunique() == 1
 
 
 def test_arguments_are_enough_where_there_is_no_standard_input(monkeypatch, capsys):
