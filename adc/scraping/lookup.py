@@ -68,9 +68,8 @@ def look_up(
                     outcomes = [_outcome(id_, answers.get(id_), reply.status, requests) for id_ in part]
                     counts[UNREQUESTED] = len(answers.keys() - set(part))
                 elif action is Action.FAIL:
-                    outcomes = [
-                        Outcome(id_, "failed", None, reply.status, decision.reason, requests) for id_ in part
-                    ]
+                    reason = without_surrogates(decision.reason)
+                    outcomes = [Outcome(id_, "failed", None, reply.status, reason, requests) for id_ in part]
                 judged |= {outcome.id: outcome for outcome in outcomes}
                 counts.update(outcome.status for outcome in outcomes)
                 turns.leave(decision, counts)
@@ -92,7 +91,7 @@ def _outcome(tweet_id: str, value: Any, http_status: int | None, attempts: int) 
     if value is None:
         return Outcome(tweet_id, "missing", None, http_status, None, attempts)
     if isinstance(value, Exception):
-        return Outcome(tweet_id, "missing", None, http_status, str(value), attempts)
+        return Outcome(tweet_id, "missing", None, http_status, without_surrogates(str(value)), attempts)
     if not isinstance(value, str):
         reason = f"the answer for this id is a JSON {type(value).__name__}, not a string"
         return Outcome(tweet_id, "failed", None, http_status, reason, attempts)

@@ -58,7 +58,7 @@ class Policy:
     """When to ask again, how long to wait, when to split a batch and when to stop the job.
 
     Waits double from `base` to `cap` seconds, with full jitter between half and the whole of it;
-    an API that says how long (Retry-After, x-rate-limit-reset) is believed, up to `longest_pause`.
+    an API that says how long (Retry-After, x-rate-limit-reset) is believed, from `base` to `longest_pause`.
     """
 
     max_attempts: int
@@ -98,7 +98,8 @@ class Policy:
     def wait(self, attempt: int, headers: Mapping[str, str], now: datetime | None = None) -> float:
         """Seconds before the next attempt."""
         asked = asked_to_wait(headers, now or datetime.now(UTC))
-        if asked is not None:
+        # A time that has passed already tells of clocks that differ, or nothing at all.
+        if asked is not None and asked >= self.base:
             return min(asked, self.longest_pause)
         # The exponent is bounded: a float holds no 2 to the power of thousands.
         return random.uniform(0.5, 1.0) * min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
@@ -129,7 +130,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -8,7 +8,7 @@ from odd_api import Turns, documented, x_api
 
 from adc.scraping.apis import XApi
 from adc.scraping.lookup import Outcome, look_up
-from adc.scraping.policy import Action, Policy
+from adc.scraping.policy import Action, Policy, Reply
 
 
 def asked(url, ids, token="right"):
@@ -28,6 +28,17 @@ def test_every_id_has_its_outcome():
         Outcome("30", "missing", None, 200, None, 1),
     ]
     assert parse_qs(urlsplit(paths[0]).query) == {"ids": ["10,11,20,21,30"], "tweet.fields": ["note_tweet"]}
+
+
+def test_what_an_error_is_called_may_be_stored(monkeypatch):
+    told = {"errors": [{"resource_id": "1", "title": "\ud800 gone"}]}
+    monkeypatch.setattr(XApi, "ask", lambda api, ids: (Reply(200), api.answers(told)[1]))
+    outcomes, _ = asked("http://localhost", ["1"])
+    assert outcomes == [Outcome("1", "missing", None, 200, "\ufffd gone", 1)]
+    refusal = Reply(200, api_problem := "an error that is no id's: \ud800")
+    monkeypatch.setattr(XApi, "ask", lambda api, ids: (refusal, {}))
+    outcomes, _ = asked("http://localhost", ["1"])
+    assert outcomes == [Outcome("1", "failed", None, 200, api_problem.replace("\ud800", "\ufffd"), 2)]
 
 
 def test_an_id_that_the_api_finds_invalid_takes_no_other_down():
