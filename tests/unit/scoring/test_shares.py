@@ -47,8 +47,23 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     assert np.mean(inside) > 0.88
 
 
+def test_most_intervals_hold_the_truth_where_many_dialects_are_absent():
+    draw = np.random.default_rng(0)
+    confusion = 0.6 * np.eye(12) + 0.4 / 12
+    truth = np.array([0.5, 0.3, 0.2] + 9 * [0.0])
+    inside = []
+    for seed in range(40):
+        validation = np.stack([draw.multinomial(300, row) for row in confusion])
+        counts = draw.multinomial(20_000, truth @ confusion)
+        _, low, high = share_intervals(counts, validation, seed)
+        inside.append(((low <= truth) & (high >= truth))[:3])
+    assert np.mean(inside) > 0.8
+
+
 def test_what_is_no_column_is_refused():
     with pytest.raises(
         UsageError, match=r"score\.shares: hour is neither all, day, week, month nor a column"
     ):
         grouping("hour", ["source"])
+    with pytest.raises(UsageError, match=r"score\.shares: id groups nothing"):
+        grouping("id", ["id", "source"])
