@@ -3,6 +3,24 @@
 Anything else that escapes a job is a bug and keeps its stack trace.
 """
 
+import re
+
+# The last line of a Python traceback.
+_RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): .*", re.MULTILINE)
+
+
+def cause_of(error: BaseException) -> str:
+    """In a line, what went wrong at the bottom of an error; of Spark's, the Java or Python one within."""
+    java = getattr(error, "java_exception", None)
+    if java is not None:
+        while java.getCause() is not None:
+            java = java.getCause()
+        told = f"{java.getClass().getSimpleName()}: {java.getMessage()}"
+    else:
+        told = f"{type(error).__name__}: {error}"
+    raised = _RAISED.findall(told.partition("JVM stacktrace:")[0]) if "Traceback" in told else ()
+    return str(raised[-1]) if raised else told.splitlines()[0]
+
 
 class AdcError(Exception):
     """An error whose message is all a user needs; shown without a stack trace."""

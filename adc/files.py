@@ -46,6 +46,11 @@ class Files:
         system, hadoop_path = self._at(path)
         return bool(system.exists(hadoop_path))
 
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder of this name."""
+        system, place = self._at(path)
+        return bool(system.exists(place) and system.getFileStatus(place).isDirectory())
+
     def delete(self, path: str) -> None:
         """Removes a file or folder with all it holds; nothing to remove is no error."""
         system, hadoop_path = self._at(path)

@@ -20,7 +20,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.errors import AdcError, UsageError
+from adc.errors import AdcError, UsageError, cause_of
 from adc.lake import Lake, as_rows
 from adc.layers import load_settings
 from adc.progress import duration
@@ -138,7 +138,7 @@ def run_job(
         status, message = EXIT_FAILED, "interrupted; run the same command again to go on"
     except Exception as error:
         traceback.print_exc()
-        status, message = EXIT_FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
+        status, message = EXIT_FAILED, cause_of(error)
     finally:
         _remove_staged(job)
     if message:

@@ -292,11 +292,15 @@ def key_range(rows: DataFrame, column: str) -> tuple[Any, Any]:
 
 
 def latest_changes(feed: DataFrame, key: str) -> DataFrame:
-    """Of a wave of a change feed the last state of every row still there, as the table's own columns."""
+    """Of a wave of a change feed the last state of every row, as the table's own columns, and whether it is
+
+    `gone`: no longer there.
+    """
     columns = [name for name in feed.columns if not name.startswith("_")]
     newest = F.max_by(F.struct("_change_type", *columns), F.struct("_commit_version", "_change_type"))
     changed = feed.where("_change_type <> 'update_preimage'").groupBy(key).agg(newest.alias("row"))
-    return changed.where("row._change_type <> 'delete'").select(*(f"row.{name}" for name in columns))
+    gone = (F.col("row._change_type") == "delete").alias("gone")
+    return changed.select(*(f"row.{name}" for name in columns), gone)
 
 
 def nulls_last(*names: str) -> list[Column]:

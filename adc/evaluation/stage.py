@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from adc.archives import open_archive
 from adc.cleaning.patterns import ARABIC_LETTER
+from adc.cleaning.stage import tell_contradicting
 from adc.dialects import DIALECTS, Taxonomy
 from adc.errors import UsageError
 from adc.evaluation import counts
@@ -30,7 +31,8 @@ from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import chosen_bundle, distinct
 from adc.tables import CLEAN_TWEETS, METRICS
 
-STRANGERS_SHOWN = 10
+# Of labels that no model answers with: so many, and so much of each, are shown; more are no labels.
+STRANGERS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
 NO_CODES = "; input.labels names a file of the codes that other names stand for"
 
 
@@ -46,6 +48,8 @@ def evaluate(
     All are scored now: what `predictions` hold may be of other settings, or of texts since changed. Raises
     UsageError when there is nothing labelled.
     """
+    if report and job.lake.files.is_folder(report):
+        raise UsageError(f"--report {report} is a folder: give the name of a file in it")
     given = [chosen_bundle(job, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
     truth, name = _truth(job, split, labelled)
@@ -62,14 +66,12 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
     job.count(input=int(labels["n"].sum()), dialects=len(labels))
+    answers = {label for bundle in models for label in bundle.labels}
+    tell_strangers(job, name, sorted(set(labels["label"]) - answers), len(labels))
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
-    answers = {label for bundle in models for label in bundle.labels}
     taxonomy = DIALECTS.restricted_to(sorted(answers.union(labels["label"])))
-    if strangers := sorted(set(labels["label"]) - answers):
-        advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
-        job.say(f"labels that no model answers with: {', '.join(strangers[:STRANGERS_SHOWN])}{advice}")
     predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
     try:
@@ -101,13 +103,27 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
     job.outputs |= {"report": job.lake.files.qualified(target), "figures": job.lake.files.qualified(data)}
 
 
+def tell_strangers(job: Job, name: str, strangers: Sequence[str], labels: int) -> None:
+    """Says which of so many labels no model answers with; raises UsageError for all, and for very many."""
+    if not strangers:
+        return
+    shown = ", ".join(" ".join(label.split())[:LABEL_SHOWN] for label in strangers[:STRANGERS_SHOWN])
+    advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
+    told = f"labels that no model answers with: {shown}{advice}"
+    if len(strangers) == labels or len(strangers) > MOST_STRANGERS:
+        raise UsageError(f"{name}: of {labels:,} labels {len(strangers):,} are {told} (input.label)")
+    job.say(told)
+
+
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     """The labelled rows to evaluate on and what they are called.
 
     Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows = distinct(job, open_archive(job, labelled).where("dialect IS NOT NULL"))
+        rows = open_archive(job, labelled).where("dialect IS NOT NULL")
+        tell_contradicting(job, rows)
+        rows = distinct(job, rows)
         none = F.lit(None).cast("string")
         text = F.coalesce("text", F.lit(""))
         rows = rows.withColumns({"text": text, "clean": none, "profile_hash": none, "n_words": _words(text)})

@@ -158,34 +158,48 @@ def distinct(job: Job, rows: DataFrame) -> DataFrame:
 def scored(job: Job, shared: Broadcast[Predictor], rows: DataFrame) -> DataFrame:
     """Distinct rows of an archive, or a wave of clean_tweets' change feed, with their predictions.
 
-    What is skipped goes along, without a text, to be counted.
+    What is skipped, or gone, goes along, without a text, to be counted.
     """
     if "_change_type" in rows.columns:
         rows = distinct(job, latest_changes(rows, "id"))
+        given = {name: F.expr(f"if(gone, NULL, {name})") for name in ("text", "clean")}
+        rows = rows.withColumns(given)
+    else:
+        rows = rows.withColumn("gone", F.lit(False))
     told = PREDICTIONS.keeping(kept_columns(job.settings.input)).columns
-    columns = [*(name for name in told if name != "scored_at"), "skipped", "occurrences"]
+    columns = [*(name for name in told if name != "scored_at"), "skipped", "gone", "occurrences"]
     return with_predictions(rows, shared).select(*columns)
 
 
 def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
-    """MERGEs a wave's predictions by (id, model) and counts them."""
-    figures = staged.agg(
-        F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
-        F.count_if(F.expr("skipped IS NULL AND note IS NULL")).alias("scored"),
-        F.count_if(F.expr("skipped IS NULL AND note IS NOT NULL")).alias("noted"),
-        F.coalesce(F.sum(F.col("occurrences") - 1), F.lit(0)).alias("duplicate"),
-        F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
-    ).first()
+    """MERGEs a wave's predictions by (id, model) and counts them.
+
+    Those of rows that clean_tweets no longer holds go, unless they are of another source's text.
+    """
+    figures = (
+        staged.where("NOT gone")
+        .agg(
+            F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
+            F.count_if(F.expr("skipped IS NULL AND note IS NULL")).alias("scored"),
+            F.count_if(F.expr("skipped IS NULL AND note IS NOT NULL")).alias("noted"),
+            F.coalesce(F.sum(F.col("occurrences") - 1), F.lit(0)).alias("duplicate"),
+            F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
+        )
+        .first()
+    )
+    removed = staged.where("gone").count()
     fresh = staged.where("skipped IS NULL").drop("skipped", "occurrences")
     table = PREDICTIONS.keeping(kept_columns(job.settings.input))
     columns = [name for name in table.columns if name not in (*table.key, "scored_at")]
     job.lake.merge(
         table,
         fresh.withColumn("scored_at", F.lit(job.started_at)),
-        update_if=" OR ".join(map(_changed, columns)),
+        update_if=f"NOT new.gone AND ({' OR '.join(map(_changed, columns))})",
+        delete_if="new.gone AND new.source = old.source",
+        insert_if="NOT new.gone",
         bounded_by="id",
     )
-    return figures.asDict() if figures else {}
+    return (figures.asDict() if figures else {}) | ({"removed": removed} if removed else {})
 
 
 def _changed(column: str) -> str:

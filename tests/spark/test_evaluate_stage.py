@@ -131,9 +131,37 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
         archive.write_text("\n".join([lines[0], *rows]), encoding="utf-8")
         evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
         assert figures(report, tiny_bundle)["dialect"]["accuracy"] == float(guesses[0] == "EG")
-    archive.write_text("\n".join([lines[0], "5,عايز كده,egypt"]), encoding="utf-8")
-    evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
-    assert "labels that no model answers with: egypt; input.labels" in capsys.readouterr().out
+    rows = ["5,عايز كده,egypt", "6,واش بزاف,MA", "6,واش بزاف,EG"]
+    archive.write_text("\n".join([lines[0], *rows]), encoding="utf-8")
+    told_twice = job("evaluate")
+    evaluate(told_twice, [bundle_path], labelled=str(archive), report=str(report))
+    said = capsys.readouterr().out
+    assert "labels that no model answers with: egypt; input.labels" in said
+    assert "rows with unlike labels, of which one is kept: 6 (EG, MA)" in said
+    assert told_twice.counts["label_conflict"] == 1
+
+
+def test_labels_that_can_be_none_are_refused(
+    job: Callable[..., Job], lake: Lake, bundle_path: str, tmp_path: Path
+) -> None:
+    archive = tmp_path / "labelled.csv"
+    for labels, said in (
+        (["egypt", "morocco"], "of 2 labels 2 are labels that no model answers with: egypt, morocco; input"),
+        (["EG", *(f"{'a long text ' * 9}{n}" for n in range(101))], r"of 102 labels 101 .*: a long text a"),
+    ):
+        rows = [f"{n},عايز كده,{label}" for n, label in enumerate(labels)]
+        archive.write_text("\n".join(["id,text,dialect", *rows]), encoding="utf-8")
+        for dry_run in (True, False):
+            with pytest.raises(UsageError, match=said):
+                evaluate(job("evaluate", dry_run=dry_run), [bundle_path], labelled=str(archive))
+    assert not lake.exists(METRICS)
+
+
+def test_a_report_that_is_a_folder_is_refused_at_once(
+    job: Callable[..., Job], lake: Lake, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="is a folder: give the name of a file in it"):
+        evaluate(job("evaluate"), labelled=str(tmp_path / "none.csv"), report=str(tmp_path))
 
 
 def test_two_models_are_compared_on_the_same_rows(

@@ -130,6 +130,27 @@ def test_a_run_that_fails_keeps_what_it_counted(
 
 
 @pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        (
+            lambda spark: spark.range(1).mapInArrow(lambda rows: 1 / 0, "id LONG").collect(),
+            "ZeroDivisionError: ",
+        ),
+        (
+            lambda spark: spark._jvm.java.nio.file.Files.size(spark._jvm.java.io.File("/nowhere").toPath()),
+            "NoSuchFileException: /nowhere",
+        ),
+    ],
+)
+def test_of_an_error_within_spark_what_is_at_its_bottom_is_told(
+    run: Callable[..., tuple[int, dict | None]], cause: Callable[[SparkSession], object], says: str
+) -> None:
+    status, summary = run(lambda job, args: cause(job.lake.spark))
+    assert status == 1
+    assert summary is not None and summary["error"].startswith(says)
+
+
+@pytest.mark.parametrize(
     ("call", "arguments"),
     [
         (failing(UsageError("no such input")), ()),

@@ -186,7 +186,7 @@ def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):
         spark.sql("DROP SCHEMA by_name CASCADE")
 
 
-def test_of_a_wave_of_changes_the_last_state_of_what_is_still_there(spark):
+def test_of_a_wave_of_changes_the_last_state_and_what_is_gone(spark):
     feed = spark.createDataFrame(
         [
             ("updated", "new", "update_postimage", 2),
@@ -200,10 +200,11 @@ def test_of_a_wave_of_changes_the_last_state_of_what_is_still_there(spark):
         ],
         "id STRING, text STRING, _change_type STRING, _commit_version LONG",
     )
-    assert rows(latest_changes(feed, "id"), "id", "text") == [
-        ("back", "second"),
-        ("inserted", "only"),
-        ("updated", "new"),
+    assert rows(latest_changes(feed, "id"), "id", "text", "gone") == [
+        ("back", "second", False),
+        ("deleted", "gone", True),
+        ("inserted", "only", False),
+        ("updated", "new", False),
     ]
 
 

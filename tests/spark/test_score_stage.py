@@ -3,16 +3,18 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from pyspark.sql import functions as F
 
 from adc import classify
 from adc.errors import UsageError
+from adc.lake import as_rows
 from adc.model.predictor import COLUMNS
 from adc.scoring import stage
 from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES
-from tests.spark.contents import clean_rows, contents
+from tests.spark.contents import NOON, clean_rows, contents
 
 pytestmark = pytest.mark.spark
 
@@ -92,6 +94,19 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
     assert run() == {"input": 2, "scored": 2}
     assert predictions(lake, "dialect")[2:] == [("3", dialects[TEXTS[3]]), ("4", dialects[TEXTS[0]])]
     assert contents(lake, PREDICTIONS)[:2] == first[:2]
+
+    # What is no clean tweet any more has no prediction either, unless that is of another source's text.
+    elsewhere = as_rows(
+        lake.spark,
+        PREDICTIONS,
+        [{"id": "2", "model": tiny_bundle.model, "source": "elsewhere", "scored_at": NOON}],
+    )
+    lake.merge(PREDICTIONS, elsewhere)
+    lake.delete(CLEAN_TWEETS, F.col("id").isin("2", "4"))
+    assert run() == {"removed": 2}
+    assert predictions(lake, "source") == [("1", "test"), ("2", "elsewhere"), ("3", "test")]
+    lake.merge(CLEAN_TWEETS, clean_rows(lake, {"id": "2", "text": TEXTS[1]}, {"id": "4", "text": TEXTS[0]}))
+    assert run() == {"input": 2, "scored": 2}
 
     other = replace(tiny_bundle, name="other")
     other.save(tmp_path / "other")
