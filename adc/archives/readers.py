@@ -1,6 +1,9 @@
 """Opens a user's file as a DataFrame, every column as it stands there (CSV and text: all strings)."""
 
+import csv
+import io
 import re
+from collections import Counter
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
@@ -34,6 +37,8 @@ NO_SEPARATOR = "\x1f"
 TOGETHER = r"\}\s*\{\s*\""
 # In a folder of CSV so many files are compared by their headers.
 HEADERS_SEEN = 100
+# A header may have line breaks within quotes: its names are looked for in so many lines.
+HEADER_LINES = 20
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
 # So many lines are looked at to tell whether a file is UTF-8.
@@ -160,19 +165,20 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     if line_ending:
         # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
         reader = reader.option("lineSep", line_ending)
-    partitions = _partitions(spark, path)
-    names = [name for name in reader.csv(literal(path)).columns if name not in partitions]
+    # Not left to Spark: it renames what is there twice, keeps blanks around names, and takes the path for a
+    # pattern once more.
+    names, partitions = _header(spark, path), _partitions(spark, path)
     if not names:
         return spark.createDataFrame([], StructType())
-    if len(names) == 1 and names[0].strip().isdecimal():
+    if _is_id(names):
         # A list of ids without a header.
         reader, names = reader.option("header", False), ["id"]
+    _refuse_repeated(path, [*names, *partitions])
     # A tweet id that has been a number once may have lost its last digits.
     schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
+    rows = reader.schema(schema).csv(literal(path))
+    last = names[-1]
     # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
-    *others, last = names
-    last = last.rstrip("\r")
-    rows = reader.schema(schema).csv(literal(path)).toDF(*others, last, BAD_RECORD, *partitions)
     end = named(last)
     # Named beside another column: Spark does not read the bad records alone.
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
@@ -199,7 +205,7 @@ def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     names = _data_names(spark, path)
     if len(names) < 2:
         return
-    first, *others = ((name, _header(spark, f"{path}/{name}")) for name in names[:HEADERS_SEEN])
+    first, *others = ((name, _compared(_header(spark, f"{path}/{name}"))) for name in names[:HEADERS_SEEN])
     for name, header in others:
         if header != first[1]:
             raise UsageError(
@@ -208,17 +214,39 @@ def _refuse_other_headers(spark: SparkSession, path: str) -> None:
             )
 
 
+def _compared(header: list[str]) -> list[str]:
+    """The names of a header in lower case; `id` for an id."""
+    return ["id"] if _is_id(header) else [name.lower() for name in header]
+
+
+def _is_id(header: list[str]) -> bool:
+    """Whether what stands in place of a header is the first of a list of ids."""
+    return len(header) == 1 and header[0].isdecimal()
+
+
+def _refuse_repeated(path: str, names: list[str]) -> None:
+    for name, number in Counter(map(str.lower, names)).items():
+        if number > 1:
+            raise UsageError(f"input {path}: it has {number} columns named {name}; leave one or rename them")
+
+
 def _header(spark: SparkSession, path: str) -> list[str]:
-    """The names in the first line that is not blank, in lower case and without quotes; `id` for an id."""
-    line = _lines(spark, path).first()
-    header = (line[0] if line else "").strip("\ufeff \t\r").partition("\r")[0].lower()
-    names = [name.strip().strip('"') for name in header.split(_separator(header))]
-    return ["id"] if len(names) == 1 and names[0].isdecimal() else names
+    """The names in the first record, without quotes and the blanks around them; of an empty file none.
 
-
-def _separator(header: str) -> str:
-    """The character between columns that a header line shows, or one that it has not."""
-    return max(",;\t", key=header.count)
+    One without a name, as pandas writes its index, is called by its place: _c0.
+    """
+    # Not the lines that hold blanks alone: to Spark's parser, too, only an empty one is none.
+    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
+    text = "\n".join(row[0] for row in lines).lstrip("\ufeff")
+    separator = _csv_shape(spark, path)[0]
+    try:
+        record = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    except csv.Error as error:
+        raise UsageError(f"input {path}: its header cannot be read: {error}") from None
+    names = [name.strip().strip('"').strip() for name in record]
+    if lines and not any(names):
+        raise UsageError(f"input {path}: its first line is blank; it has to name the columns")
+    return [name or f"_c{place}" for place, name in enumerate(names)]
 
 
 def _partitions(spark: SparkSession, path: str) -> list[str]:
@@ -248,7 +276,7 @@ def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
     """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
     line = _lines(spark, path).first()
     header = line[0] if line else ""
-    separator = _separator(header)
+    separator = max(",;\t", key=header.count)
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
     return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
 

@@ -120,15 +120,34 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
         read("folder")
 
 
-@pytest.mark.parametrize("name", ["a[1].csv", "a{1}.jsonl", "a*.txt", "a?.parquet", "a[1]/b?.csv"])
-def test_a_name_is_no_pattern(read, tmp_path, name):
+@pytest.mark.parametrize("siblings", [True, False])
+@pytest.mark.parametrize(
+    "name", ["a[1].csv", "a{1}.csv", "a{1}.jsonl", "a*.txt", "a?.parquet", "a[1]/b?.csv", r"a\1.csv"]
+)
+def test_a_name_is_no_pattern(read, tmp_path, name, siblings):
     if name.endswith(".parquet"):
         pq.write_table(pa.table({"id": ["1"], "text": ["x"]}), tmp_path / name)
     content = {".csv": "id,text\n1,x\n", ".jsonl": '{"id": "1", "text": "x"}\n', ".txt": "x\n"}
-    for other in ("a1.csv", "a1.jsonl", "aa.txt", "aa.parquet", "a1/bb.csv"):
+    for other in ("a1.csv", "a1.jsonl", "aa.txt", "aa.parquet", "a1/bb.csv") if siblings else ():
         (tmp_path / other).parent.mkdir(exist_ok=True)
-        (tmp_path / other).write_text("id,text\n2,y\n")
+        (tmp_path / other).write_text("text,author,id\ny,z,2\n")
     assert read(name, content.get(Path(name).suffix), ("text",)) == [("x",)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,text, dialect", "1,x,EG"),
+        ("text\t dialect \t id", "x\tEG\t1"),
+        ('\ufeff"id","text" ,"dialect"\r', '"1","x","EG"\r'),
+        (',id,text,"more\n\nabout it, in words",dialect,', "0,1,x,y,EG,"),
+    ],
+    ids=["blanks", "tabs", "quotes", "names that are missing or of many lines"],
+)
+def test_names_of_a_header_are_read_without_what_surrounds_them(read, header, row):
+    assert read("a.csv", f"{header}\n{row}\n", ("id", "text", "dialect")) == [("1", "x", "EG")]
+    content = gzip.compress(f"{header}\n{row}\n".encode())
+    assert read("a.csv.gz", content, ("id", "text", "dialect")) == [("1", "x", "EG")]
 
 
 def test_parquet_files_of_one_folder_may_have_columns_that_others_have_not(read, tmp_path):
@@ -183,6 +202,8 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
         ),
         ("a.csv", "id,text\n", {"text": "txt"}, "input.text=txt: no such column; there are id, text"),
         ("a.csv", "id,text\n", {"label": "x"}, "input.label=x: no such column"),
+        ("a.csv", "id,text,Dialect,dialect\n1,x,EG,EG\n", {}, "a.csv: it has 2 columns named dialect; leave"),
+        ("a.csv", "\r\nid,text\r\n1,x\r\n", {}, "a.csv: its first line is blank; it has to name the columns"),
         ("bad.jsonl", "no\nJSON\n", {}, "bad.jsonl: no line of it is JSON"),
         ("bad.parquet", "no Parquet", {}, "bad.parquet cannot be read as parquet: .* is not a Parquet file"),
         ("bad.csv.gz", "no gzip", {}, "bad.csv.gz cannot be read as csv: .*"),
