@@ -20,8 +20,11 @@ TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "va
 LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
-# 1.23457E+18: what spreadsheets and floats make of an id. Many tweets share one.
-ROUNDED = r"^\d([.,]\d+)?[eE]\+?(0?[89]|1\d)$"
+# What programs write, in lower case, where there is no id: as one they would make all such rows one tweet.
+NO_ID = ("", "nan", "none", "null", "<na>", "n/a")
+# 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
+# Numbers of fewer digits floats hold as they are.
+ROUNDED = r"^(\d([.,]\d+)?[eE]\+?(0?[89]|1\d)|\d{16,}[.,]0+)$"
 # Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
 RESERVED = {*CLEAN_TWEETS.columns, *PREDICTIONS.columns, "reason", "skipped", "occurrences", "prediction"}
 
@@ -47,8 +50,8 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     text = _text(frame, path, settings)
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
-    own_id = F.nullif(_trimmed(_string(id_)), F.lit(""))
-    own_id = F.when(~_rounded(id_), own_id)
+    written = _trimmed(_string(id_))
+    own_id = F.when(~F.lower(written).isin(*NO_ID) & ~_rounded(id_), written)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))

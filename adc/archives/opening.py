@@ -50,8 +50,9 @@ def _tell_rounded(job: Job, path: str, frame: DataFrame, settings: InputSettings
     number = sum(bool(row[0]) for row in frame.select(rounded).take(IDS_SEEN))
     if number:
         job.say(
-            f"{path}: {number:,} of the first {IDS_SEEN:,} ids are like 1.23457E+18: a spreadsheet or a "
-            "float has rounded them, so that tweets share one; such a row gets its text's hash for an id"
+            f"{path}: {number:,} of the first {IDS_SEEN:,} ids are like 1.23457E+18 or "
+            "1234567890123456768.0: a spreadsheet or a float has rounded them, so that tweets share one; "
+            "such a row gets its text's hash for an id"
         )
 
 

@@ -64,6 +64,9 @@ def test_rows_without_an_id_get_one_from_their_text(read):
         (hello, "hello"),
         (empty, None),
     ]
+    absent = ("nan", "NaN", "None", "NULL", "<NA>", " n/a ")
+    found = read("b.csv", "id,text\n" + "".join(f"{id_},hello\n" for id_ in absent))
+    assert found == [(hello, "hello")] * len(absent)
 
 
 @pytest.mark.parametrize("shape", [archive_rows, id_rows])
@@ -77,12 +80,22 @@ def test_ids_that_have_been_rounded_are_refused(read, tmp_path, shape):
 
 def test_rows_whose_ids_a_spreadsheet_has_rounded_are_told_apart_by_their_texts(job, lake, tmp_path, capsys):
     path = tmp_path / "a.csv"
-    rounded = ("1.23457E+18", "1,23457e18", "1.0799033889487880e+18")
+    rounded = ("1.23457E+18", "1,23457e18", "1.0799033889487880e+18", f"{ID}.0")
     path.write_text("id,text\n" + "".join(f'"{id_}",{GOOD} {n}\n' for n in "كلن" for id_ in rounded))
     clean(job("clean"), str(path))
     ids = [id_ for (id_,) in contents(lake, CLEAN_TWEETS, "id")]
     assert len(ids) == 3 and all(id_.startswith("sha256:") for id_ in ids)
-    assert "9 of the first 1,000 ids are like 1.23457E+18" in capsys.readouterr().out
+    assert (
+        "12 of the first 1,000 ids are like 1.23457E+18 or 1234567890123456768.0" in capsys.readouterr().out
+    )
+
+
+def test_short_numbers_that_have_been_floats_are_ids(read):
+    lines = json_lines([{"id": 7.0, "text": "a"}, {"id": float(ID), "text": "b"}]).replace(
+        str(float(ID)), f"{ID}.0"
+    )
+    (seven, _), (hashed, _) = read("a.jsonl", lines)
+    assert seven == "7.0" and hashed.startswith("sha256:")
 
 
 def test_a_list_without_ids_is_refused(read):
