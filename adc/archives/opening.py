@@ -11,6 +11,7 @@ from adc.archives.labels import read_labels
 from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
 from adc.dialects import DIALECTS
+from adc.errors import UsageError
 from adc.job import Job
 from adc.settings import InputSettings
 from adc.tables import QUARANTINE, REFUSED_OTHERWISE
@@ -22,6 +23,8 @@ UNMAPPED_SHOWN = 10
 ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
 # How many ids are looked at to tell whether they have been rounded.
 IDS_SEEN = 1000
+# Of a record that cannot be read so many characters are shown.
+RECORD_SHOWN = 200
 
 
 def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
@@ -34,6 +37,8 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     settings = settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
     frame = read_archive(job.lake.spark, path, settings)
     rows = shape(frame, path, settings)
+    if BAD_RECORD in frame.columns:
+        _refuse_unreadable(path, frame, of_csv=settings.format == "csv")
     if shape is archive_rows:
         _tell_rounded(job, path, tweets(frame), settings)
     if settings.labels:
@@ -41,6 +46,18 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     if BAD_RECORD in frame.columns and not job.dry_run:
         _quarantine(job, path, frame, of_csv=settings.format == "csv")
     return rows
+
+
+def _refuse_unreadable(path: str, frame: DataFrame, of_csv: bool) -> None:
+    """Raises UsageError for a file with bad records and no other."""
+    bad = F.col(BAD_RECORD).isNotNull()
+    if not frame.where(~bad).isEmpty():
+        return
+    for record in frame.where(bad).take(1):
+        why = "each has more or fewer columns than the header" if of_csv else "none is a JSON object"
+        raise UsageError(
+            f"input {path}: none of its records can be read: {why}, as {record[BAD_RECORD][:RECORD_SHOWN]!r}"
+        )
 
 
 def _tell_rounded(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:

@@ -7,6 +7,7 @@ import pytest
 from adc.archives import id_rows, open_archive, read_archive
 from adc.archives.tweets import BAD_RECORD
 from adc.cleaning.stage import clean
+from adc.errors import UsageError
 from adc.scoring.stage import score
 from adc.settings import InputSettings
 from adc.tables import CLEAN_TWEETS, QUARANTINE
@@ -67,8 +68,8 @@ def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([f'{ID},"سلام,EG', f"{ID}4,هلا,SA", f'{ID}5,"صباح,MA'], True),
-        (['1,"سلام,EG', "2,هلا,SA"], True),
+        (["0,نص,EG", f'{ID},"سلام,EG', f"{ID}4,هلا,SA", f'{ID}5,"صباح,MA'], True),
+        (["0,نص,EG", '1,"سلام,EG', "2,هلا,SA"], True),
         (['1,"سلام\nهلا, 1175358310087892993\n0501234567, الان",EG', '2,"يا ""هلا"" والله",SA'], False),
     ],
 )
@@ -76,3 +77,21 @@ def test_a_quotation_mark_that_is_not_closed_is_told(job, lake, tmp_path, capsys
     (tmp_path / "a.csv").write_text("\n".join(["id,text,dialect", *rows, ""]))
     open_archive(job("clean"), str(tmp_path / "a.csv"))
     assert ("holds what looks like other rows: a quotation mark" in capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "id,text\n1,x,\n2,y,\n", "each has more or fewer columns than the header, as '1,x,"),
+        ("b.csv", 'id,text,dialect\n1,"x,EG\n2,y,SA\n', "each has more or fewer columns"),
+        ("c.json", '{"id": "1", "text": "x"\n', "no line of it is JSON"),
+    ],
+)
+def test_a_file_of_bad_records_alone_is_refused(job, lake, tmp_path, dry_run, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UsageError, match=f"{name}: .*{message}"):
+        clean(job("clean", dry_run), str(tmp_path / name))
+    assert not lake.exists(QUARANTINE)
+    (tmp_path / "none.csv").write_text("id,text\n")
+    assert rows(open_archive(job("clean", dry_run), str(tmp_path / "none.csv")), "id") == []
