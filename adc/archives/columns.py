@@ -20,8 +20,8 @@ TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "va
 LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
-# What programs write, in lower case, where there is no id: as one they would make all such rows one tweet.
-NO_ID = ("", "nan", "none", "null", "<na>", "n/a")
+# What programs write, in lower case, where there is nothing: as an id it would make all such rows one tweet.
+ABSENT = ("", "nan", "nat", "none", "null", "<na>", "n/a")
 # 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
 # Numbers of fewer digits floats hold as they are.
 ROUNDED = r"^(\d([.,]\d+)?[eE]\+?(0?[89]|1\d)|\d{16,}[.,]0+)$"
@@ -51,9 +51,9 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
     written = _trimmed(_string(id_))
-    own_id = F.when(~F.lower(written).isin(*NO_ID) & ~_rounded(id_), written)
+    own_id = F.when(~F.lower(written).isin(*ABSENT) & ~_rounded(id_), written)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
-    created_at = _string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at"))
+    created_at = _created_at(frame, settings)
     hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(
@@ -69,12 +69,15 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     )
 
 
-def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column | None:
-    """Whether a row's id is one that `archive_rows` takes for rounded; None where ids are no strings."""
-    found = _column(frame, settings.id, ID_NAMES, "input.id")
-    if found is None or found.kind.typeName() != "string":
-        return None
-    return _rounded(found)
+def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column:
+    """Whether a row's id is one that `archive_rows` takes for rounded."""
+    return _rounded(_column(frame, settings.id, ID_NAMES, "input.id"))
+
+
+def unread_times(frame: DataFrame, settings: InputSettings) -> Column:
+    """What stands where a row's time should and cannot be read as one; NULL where it can, or is not there."""
+    written = _created_at(frame, settings)
+    return F.when(_time(written).isNull() & ~F.lower(written).isin(*ABSENT), written)
 
 
 def kept_columns(settings: InputSettings) -> dict[str, str]:
@@ -161,17 +164,27 @@ def _string(found: Found | None) -> Column:
     return F.make_valid_utf8((F.lit(None) if found is None else found.column).cast("string"))
 
 
-def _time(written: Column) -> Column:
-    """ISO 8601, or as Twitter's old API wrote it: Wed Aug 27 13:08:45 +0000 2008; or nanoseconds since 1970.
+def _created_at(frame: DataFrame, settings: InputSettings) -> Column:
+    return _trimmed(_string(_column(frame, settings.created_at, CREATED_NAMES, "input.created_at")))
 
-    These are what pandas writes into Parquet, and Spark reads as numbers.
+
+def _time(written: Column) -> Column:
+    """ISO 8601, or as Twitter's old API wrote it: Wed Aug 27 13:08:45 +0000 2008; or a number since 1970.
+
+    Seconds, milliseconds (pandas' JSON) or nanoseconds (pandas' Parquet, which Spark reads as numbers), told
+    by the number of digits.
     """
     month_first = F.concat_ws(
         " ", F.substring(written, 5, 6), F.substring(written, 27, 4), F.substring(written, 12, 8)
     )
-    nanoseconds = F.when(written.rlike(r"^\d{18,19}$"), written.try_cast("decimal(20)"))
+    number = written.try_cast("decimal(20)")
+    microseconds = (
+        F.when(written.rlike(r"^\d{10}$"), number * 1_000_000)
+        .when(written.rlike(r"^\d{13}$"), number * 1000)
+        .when(written.rlike(r"^\d{18,19}$"), number / 1000)
+    )
     return F.coalesce(
-        F.timestamp_micros((nanoseconds / 1000).cast("bigint")),
+        F.timestamp_micros(microseconds.cast("bigint")),
         F.try_to_timestamp(written),
         F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss")),
     )

@@ -6,7 +6,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives.columns import archive_rows, rounded_ids
+from adc.archives.columns import archive_rows, rounded_ids, unread_times
 from adc.archives.labels import read_labels
 from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
@@ -21,8 +21,8 @@ Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 UNMAPPED_SHOWN = 10
 # In a text of CSV a line that begins with a tweet's id, or ends with a dialect's code, as rows do.
 ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
-# How many ids are looked at to tell whether they have been rounded.
-IDS_SEEN = 1000
+# How many rows are looked at to tell whether ids have been rounded and times cannot be read.
+ROWS_SEEN = 1000
 # Of a record that cannot be read so many characters are shown.
 RECORD_SHOWN = 200
 
@@ -40,7 +40,7 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     if BAD_RECORD in frame.columns:
         _refuse_unreadable(path, frame, of_csv=settings.format == "csv")
     if shape is archive_rows:
-        _tell_rounded(job, path, tweets(frame), settings)
+        _tell_doubtful(job, path, tweets(frame), settings)
     if settings.labels:
         _tell_unmapped(job, path, rows, settings.labels)
     if BAD_RECORD in frame.columns and not job.dry_run:
@@ -60,16 +60,21 @@ def _refuse_unreadable(path: str, frame: DataFrame, of_csv: bool) -> None:
         )
 
 
-def _tell_rounded(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:
-    rounded = rounded_ids(frame, settings)
-    if rounded is None:
-        return
-    number = sum(bool(row[0]) for row in frame.select(rounded).take(IDS_SEEN))
-    if number:
+def _tell_doubtful(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:
+    """Says of the first rows how many ids have been rounded and how many times cannot be read."""
+    rows = frame.select(rounded_ids(frame, settings), unread_times(frame, settings)).take(ROWS_SEEN)
+    rounded = sum(bool(is_rounded) for is_rounded, _ in rows)
+    unread = [time for _, time in rows if time is not None]
+    if rounded:
         job.say(
-            f"{path}: {number:,} of the first {IDS_SEEN:,} ids are like 1.23457E+18 or "
+            f"{path}: {rounded:,} of the first {ROWS_SEEN:,} ids are like 1.23457E+18 or "
             "1234567890123456768.0: a spreadsheet or a float has rounded them, so that tweets share one; "
             "such a row gets its text's hash for an id"
+        )
+    if unread:
+        job.say(
+            f"{path}: {len(unread):,} of the first {ROWS_SEEN:,} times cannot be read, as {unread[0]}; "
+            "such a row has none"
         )
 
 

@@ -109,6 +109,9 @@ def test_times_are_utc_from_iso_8601_and_from_twitters_old_form(read):
         "2020-01-02T03:04:05Z": datetime.datetime(2020, 1, 2, 3, 4, 5),
         "2020-01-02 03:04:05": datetime.datetime(2020, 1, 2, 3, 4, 5),
         "Wed Aug 27 13:08:45 +0000 2008": datetime.datetime(2008, 8, 27, 13, 8, 45),
+        "1577836800": datetime.datetime(2020, 1, 1),
+        " 1577836800123 ": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_000),
+        "1577836800123456789": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_456),
         "yesterday": None,
         "": None,
     }
@@ -124,6 +127,24 @@ def test_times_that_pandas_has_written_in_nanoseconds(read, tmp_path):
     )
     at = datetime.datetime(2024, 3, 5, 10, 0, 0, 1)
     assert read("a.parquet", columns=("id", "created_at")) == [("1", at), ("2", None)]
+
+
+@pytest.mark.parametrize(("time", "per_second"), [(1577836800, 1), (1577836800500, 1000)])
+def test_times_that_are_numbers_in_parquet_and_json(read, tmp_path, time, per_second):
+    row = {"id": "1", "text": "x", "created_at": time}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    at = datetime.datetime(2020, 1, 1) + datetime.timedelta(seconds=time / per_second - 1577836800)
+    assert read("a.parquet", columns=("id", "created_at")) == [("1", at)]
+    assert read("a.jsonl", json_lines([row]), ("id", "created_at")) == [("1", at)]
+
+
+def test_times_that_cannot_be_read_are_told(job, tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    times = ("2020-01-02", "02/01/2020", "nan", "NaT", "", "03/01/2020")
+    path.write_text("id,text,date\n" + "".join(f"{n},نص,{time}\n" for n, time in enumerate(times)))
+    open_archive(job("clean"), str(path))
+    told = "2 of the first 1,000 times cannot be read, as 02/01/2020; such a row has none"
+    assert told in capsys.readouterr().out
 
 
 def test_labels_are_spelled_by_the_users_own_file(job, read, tmp_path, capsys):
