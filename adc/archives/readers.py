@@ -31,6 +31,9 @@ FORMAT_OF_ENDING = {
 # How a file begins whose name tells nothing.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 TEXT_FORMS = ("csv", "json", "text")
+WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
+# What Hadoop says of a file with a colon in its name, of which it makes that of the checksums beside it.
+COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
 # A separator that no text holds: a table of one column has none.
 NO_SEPARATOR = "\x1f"
 # Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
@@ -73,6 +76,9 @@ def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
 
     Raises UsageError when it is not there, or nothing tells its form.
     """
+    if WEB_ADDRESS.match(path):
+        # Hadoop has a file system of these, to which everything exists.
+        raise UsageError(f"input {path}: nothing is read from the web; download it, and name the file")
     files = Files(spark)
     if not files.exists(path):
         raise UsageError(f"input {path} does not exist")
@@ -86,7 +92,10 @@ def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
         for ending, form in FORMAT_OF_ENDING.items():
             if name.lower().endswith(ending):
                 return form
-    first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
+    try:
+        first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
+    except (AnalysisException, Py4JJavaError) as error:
+        raise UsageError(f"input {path} cannot be read: {_reason(error)}") from None
     for beginning, form in FORMAT_OF_BEGINNING.items():
         if first.startswith(beginning):
             return form
@@ -288,4 +297,7 @@ def _reason(error: AnalysisException | Py4JJavaError) -> str:
     cause = error.java_exception
     while cause.getCause() is not None:
         cause = cause.getCause()
-    return str(cause.getMessage()).splitlines()[0]
+    reason = str(cause.getMessage()).splitlines()[0]
+    if colon := COLON.fullmatch(reason):
+        return f"Hadoop reads no file with a colon in its name; rename {colon[1]}"
+    return reason

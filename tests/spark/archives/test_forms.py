@@ -169,7 +169,7 @@ def test_parquet_files_of_one_folder_may_have_columns_that_others_have_not(read,
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_what_folders_name_is_a_column_too(read, tmp_path, name):
-    for day, text in (("1", "a"), ("2", "b } { c")):
+    for day, text in (("1", "a"), ("2:00", "b } { c")):
         place = tmp_path / "parted" / f"day={day}" / name
         place.parent.mkdir(parents=True)
         line = (
@@ -178,7 +178,7 @@ def test_what_folders_name_is_a_column_too(read, tmp_path, name):
         place.write_bytes(line.encode())
     form = name.rpartition(".")[2].replace("jsonl", "json")
     found = read("parted", None, ("id", "text", "day"), format=form, keep="day")
-    assert found == [("1", "a", "1"), ("2", "b } { c", "2")]
+    assert found == [("1", "a", "1"), ("2:00", "b } { c", "2:00")]
 
 
 def test_what_classify_gives_can_be_an_archive(read, tmp_path):
@@ -204,6 +204,13 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
         ("a.csv", "id,text\n", {"label": "x"}, "input.label=x: no such column"),
         ("a.csv", "id,text,Dialect,dialect\n1,x,EG,EG\n", {}, "a.csv: it has 2 columns named dialect; leave"),
         ("a.csv", "\r\nid,text\r\n1,x\r\n", {}, "a.csv: its first line is blank; it has to name the columns"),
+        (
+            "a 12:00.csv",
+            "id,text\n1,x\n",
+            {},
+            "as csv: Hadoop reads no file with a colon .*; rename a 12:00.csv",
+        ),
+        ("a 12:00", "id,text\n1,x\n", {}, "a 12:00 cannot be read: Hadoop reads no file with a colon"),
         ("bad.jsonl", "no\nJSON\n", {}, "bad.jsonl: no line of it is JSON"),
         ("bad.parquet", "no Parquet", {}, "bad.parquet cannot be read as parquet: .* is not a Parquet file"),
         ("bad.csv.gz", "no gzip", {}, "bad.csv.gz cannot be read as csv: .*"),
@@ -215,3 +222,11 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
 def test_what_cannot_be_read_is_refused_by_name(read, name, content, settings, message):
     with pytest.raises(UsageError, match=message):
         read(name, content, **settings)
+
+
+@pytest.mark.parametrize("form", ["auto", "csv"])
+def test_addresses_of_the_web_are_refused_by_name(spark, form):
+    with pytest.raises(
+        UsageError, match=r"https://a\.example/b\.csv: nothing is read from the web; download"
+    ):
+        read_archive(spark, "https://a.example/b.csv", InputSettings(format=form))
