@@ -68,6 +68,17 @@ class Files:
         newest = max(times) if times else system.getFileStatus(hadoop_path).getModificationTime()
         return time.time() - float(newest) / 1000
 
+    def beginning(self, path: str, number: int) -> bytes:
+        """The first bytes of a file, as many as there are; of a folder none."""
+        system, hadoop_path = self._at(path)
+        if not system.getFileStatus(hadoop_path).isFile():
+            return b""
+        stream = system.open(hadoop_path)
+        try:
+            return bytes(stream.readNBytes(number))
+        finally:
+            stream.close()
+
     def read_text(self, path: str) -> str:
         """The whole of a small UTF-8 file, without its byte order mark; raises UnicodeDecodeError."""
         system, hadoop_path = self._at(path)

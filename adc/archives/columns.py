@@ -36,7 +36,7 @@ def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     if found is None and len(frame.columns) == 1:
         found = find(frame, frame.columns[0])
     if found is None:
-        raise UsageError(_missing(path, "the tweet ids", "input.id", frame))
+        raise UsageError(_missing(path, "the tweet ids", ID_NAMES, "input.id", frame))
     _refuse_rounded(path, found)
     return frame.select(_trimmed(_string(found)).alias("id"), _dialect(frame, settings).alias("dialect"))
 
@@ -125,7 +125,7 @@ def _text(frame: DataFrame, path: str, settings: InputSettings) -> Column:
     if usual:
         places.append(usual)
     if not places:
-        raise UsageError(_missing(path, "the texts", "input.text", frame))
+        raise UsageError(_missing(path, "the texts", TEXT_NAMES, "input.text", frame))
     return F.coalesce(*map(_string, places))
 
 
@@ -190,7 +190,14 @@ def _time(written: Column) -> Column:
     )
 
 
-def _missing(path: str, what: str, setting: str, frame: DataFrame) -> str:
+def _missing(path: str, what: str, usual: tuple[str, ...], setting: str, frame: DataFrame) -> str:
     if not frame.columns:
         return f"input {path} is empty"
+    for field in frame.schema:
+        if field.name.lower() in usual:
+            return (
+                f"input {path}: column {field.name} holds {field.dataType.simpleString()[:200]}; --set "
+                f"{setting}={field.name}.… names a single value within; of pandas, write rows, by "
+                "to_json(…, orient='records', lines=True)"
+            )
     return f"input {path}: no column for {what}; --set {setting}=… names one of {', '.join(frame.columns)}"

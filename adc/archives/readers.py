@@ -2,11 +2,12 @@
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, IllegalArgumentException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -31,6 +32,9 @@ FORMAT_OF_ENDING = {
 # How a file begins whose name tells nothing.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 TEXT_FORMS = ("csv", "json", "text")
+# How files begin that are ZIP's (also Excel's), and those that Hadoop unpacks by these endings.
+ZIP = b"PK\x03\x04"
+PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 # What Hadoop says of a file with a colon in its name, of which it makes that of the checksums beside it.
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
@@ -62,7 +66,7 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     except (AnalysisException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
     if frame.columns == [BAD_RECORD]:
-        raise UsageError(f"input {path}: no line of it is JSON")
+        raise UsageError(f"input {path}: {_no_objects(frame)}")
     return frame
 
 
@@ -79,23 +83,31 @@ def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
     if WEB_ADDRESS.match(path):
         # Hadoop has a file system of these, to which everything exists.
         raise UsageError(f"input {path}: nothing is read from the web; download it, and name the file")
+    try:
+        return _form(spark, path, settings)
+    except (AnalysisException, IllegalArgumentException, Py4JJavaError) as error:
+        raise UsageError(f"input {path} cannot be read: {_reason(error)}") from None
+
+
+def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
     files = Files(spark)
     if not files.exists(path):
         raise UsageError(f"input {path} does not exist")
+    names = files.names(path)
+    if not names:
+        raise UsageError(f"input {path} is an empty folder")
+    _refuse_packed(files, path)
     if settings.format != "auto":
         return settings.format
     if files.exists(f"{path}/_delta_log"):
         return "delta"
-    for name in [path, *files.names(path)]:
+    for name in map(str.lower, [path, *names]):
         for compression in COMPRESSIONS:
             name = name.removesuffix(compression)
         for ending, form in FORMAT_OF_ENDING.items():
-            if name.lower().endswith(ending):
+            if name.endswith(ending):
                 return form
-    try:
-        first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
-    except (AnalysisException, Py4JJavaError) as error:
-        raise UsageError(f"input {path} cannot be read: {_reason(error)}") from None
+    first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
     for beginning, form in FORMAT_OF_BEGINNING.items():
         if first.startswith(beginning):
             return form
@@ -103,6 +115,28 @@ def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
         f"input {path}: its name tells no form, nor do its first bytes; --set input.format=… "
         "(csv, parquet, json, delta, text)"
     )
+
+
+def _refuse_packed(files: Files, path: str) -> None:
+    """Raises UsageError for a file of Excel or ZIP, and one whose compression its name does not tell."""
+    beginning = files.beginning(path, len(ZIP))
+    if beginning == ZIP:
+        raise UsageError(
+            f"input {path} is an Excel or ZIP file: save it as CSV UTF-8, or unzip it and name what it holds"
+        )
+    for first, ending in PACKED.items():
+        if beginning.startswith(first) and not path.lower().endswith(ending):
+            raise UsageError(f"input {path} is compressed: it can be read when its name ends in {ending}")
+
+
+def _no_objects(frame: DataFrame) -> str:
+    """What is wrong with JSON of which nothing is an object."""
+    record = frame.where(F.col(BAD_RECORD).isNotNull()).take(1)[0][0]
+    try:
+        json.loads(record)
+    except ValueError:
+        return "no line of it is JSON"
+    return 'its values are no objects; each has to be one, such as {"id": "1", "text": "…"}'
 
 
 def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
@@ -290,14 +324,14 @@ def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
     return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
 
 
-def _reason(error: AnalysisException | Py4JJavaError) -> str:
+def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:
     """The first line of what went wrong at the bottom of it."""
-    if isinstance(error, AnalysisException):
-        return str(error).splitlines()[0]
-    cause = error.java_exception
-    while cause.getCause() is not None:
-        cause = cause.getCause()
-    reason = str(cause.getMessage()).splitlines()[0]
-    if colon := COLON.fullmatch(reason):
+    reason = str(error)
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        reason = str(cause.getMessage())
+    if colon := COLON.search(reason):
         return f"Hadoop reads no file with a colon in its name; rename {colon[1]}"
-    return reason
+    return reason.splitlines()[0]

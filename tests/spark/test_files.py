@@ -41,6 +41,10 @@ def test_texts_are_written_whole_as_utf8_and_removed(files, tmp_path):
     files.write_text(f"{tmp_path}/new/folder/_SUCCESS", "12345")
     assert files.sizes(f"{tmp_path}/new/folder") == {"نص.json": 0}
     assert files.size(f"{tmp_path}/new") == 5
+    beginnings = [
+        files.beginning(f"{tmp_path}/new/folder{name}", 3) for name in ("/_SUCCESS", "/نص.json", "")
+    ]
+    assert beginnings == [b"123", b"", b""]
     files.delete(f"{tmp_path}/new")
     assert (files.exists(path), tree(tmp_path)) == (False, {})
 

@@ -43,6 +43,7 @@ FOUND = sorted(TEXTS.items())
         ("tabs.csv", CSV.replace(",", "\t", 2).replace(',"', '\t"').replace('",', '"\t')),
         ("A.CSV", CSV),
         ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("A.CSV.GZ", gzip.compress(CSV.encode())),
         ("a.csv.bz2", bz2.compress(CSV.encode())),
         ("a.csv.zst", zstd(CSV.encode())),
         ("a.jsonl", JSON),
@@ -208,9 +209,28 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
             "a 12:00.csv",
             "id,text\n1,x\n",
             {},
-            "as csv: Hadoop reads no file with a colon .*; rename a 12:00.csv",
+            "Hadoop reads no file with a colon in its name; rename a 12:00.csv",
         ),
         ("a 12:00", "id,text\n1,x\n", {}, "a 12:00 cannot be read: Hadoop reads no file with a colon"),
+        (
+            "b.xlsx",
+            b"PK\x03\x04\x14",
+            {},
+            "b.xlsx is an Excel or ZIP file: save it as CSV UTF-8, or unzip it",
+        ),
+        ("b.csv", b"PK\x03\x04\x14", {"format": "csv"}, "b.csv is an Excel or ZIP file"),
+        ("b.csv", gzip.compress(CSV.encode()), {}, r"b.csv is compressed: .* its name ends in \.gz"),
+        ("b.jsonl", zstd(JSON.encode()), {}, r"b.jsonl is compressed: .* its name ends in \.zst"),
+        ("texts.json", '["x", "y"]', {}, "texts.json: its values are no objects; each has to be one"),
+        ("texts.jsonl", '"x"\n"y"\n', {}, "texts.jsonl: its values are no objects"),
+        ("printed.json", '[\n"x",\n"y"\n]', {}, "printed.json: its values are no objects"),
+        (
+            "nested.jsonl",
+            '{"id": "1", "text": {"ar": "x"}}',
+            {},
+            r"column text holds struct<ar:string>; --set ",
+        ),
+        ("columns.json", '{"id": {"0": 1}, "text": {"0": "x"}}', {}, "orient='records', lines=True"),
         ("bad.jsonl", "no\nJSON\n", {}, "bad.jsonl: no line of it is JSON"),
         ("bad.parquet", "no Parquet", {}, "bad.parquet cannot be read as parquet: .* is not a Parquet file"),
         ("bad.csv.gz", "no gzip", {}, "bad.csv.gz cannot be read as csv: .*"),
@@ -222,6 +242,17 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
 def test_what_cannot_be_read_is_refused_by_name(read, name, content, settings, message):
     with pytest.raises(UsageError, match=message):
         read(name, content, **settings)
+
+
+def test_folders_that_are_empty_or_hold_what_hadoop_cannot_read_are_refused(read, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="folder is an empty folder"):
+        read("folder")
+    (tmp_path / "folder" / "a 1:2.csv").write_text("id,text\n1,x\n")
+    with pytest.raises(
+        UsageError, match=r"folder cannot be read as csv: .* with a colon in its name; rename a 1:2"
+    ):
+        read("folder")
 
 
 @pytest.mark.parametrize("form", ["auto", "csv"])
