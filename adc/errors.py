@@ -4,17 +4,23 @@ Anything else that escapes a job is a bug and keeps its stack trace.
 """
 
 import re
+from typing import Any
 
 # The last line of a Python traceback.
 _RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): .*", re.MULTILINE)
 
 
+def java_cause(error: BaseException) -> Any:
+    """The Java exception at the bottom of an error that Py4J raises; None for any other."""
+    cause = getattr(error, "java_exception", None)
+    while cause is not None and cause.getCause() is not None:
+        cause = cause.getCause()
+    return cause
+
+
 def cause_of(error: BaseException) -> str:
     """In a line, what went wrong at the bottom of an error; of Spark's, the Java or Python one within."""
-    java = getattr(error, "java_exception", None)
-    if java is not None:
-        while java.getCause() is not None:
-            java = java.getCause()
+    if (java := java_cause(error)) is not None:
         told = f"{java.getClass().getSimpleName()}: {java.getMessage()}"
     else:
         told = f"{type(error).__name__}: {error}"

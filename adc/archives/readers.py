@@ -14,7 +14,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from adc.archives.tweets import BAD_RECORD, named
 from adc.archives.values import spans_lines, split_texts
-from adc.errors import UsageError
+from adc.errors import UsageError, java_cause
 from adc.files import Files
 from adc.settings import InputSettings
 
@@ -328,10 +328,7 @@ def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError)
     """The first line of what went wrong at the bottom of it."""
     reason = str(error)
     if isinstance(error, Py4JJavaError):
-        cause = error.java_exception
-        while cause.getCause() is not None:
-            cause = cause.getCause()
-        reason = str(cause.getMessage())
+        reason = str(java_cause(error).getMessage())
     if colon := COLON.search(reason):
         return f"Hadoop reads no file with a colon in its name; rename {colon[1]}"
     return reason.splitlines()[0]
