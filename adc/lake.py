@@ -292,9 +292,9 @@ def key_range(rows: DataFrame, column: str) -> tuple[Any, Any]:
 
 
 def latest_changes(feed: DataFrame, key: str) -> DataFrame:
-    """Of a wave of a change feed the last state of every row, as the table's own columns, and whether it is
+    """Of a wave of a change feed the last state of every row, as the table's own columns, and `gone`.
 
-    `gone`: no longer there.
+    That says whether the row is no longer in the table.
     """
     columns = [name for name in feed.columns if not name.startswith("_")]
     newest = F.max_by(F.struct("_change_type", *columns), F.struct("_commit_version", "_change_type"))
