@@ -26,7 +26,15 @@ ABSENT = ("", "nan", "nat", "none", "null", "<na>", "n/a")
 # Numbers of fewer digits floats hold as they are.
 ROUNDED = r"^(\d([.,]\d+)?[eE]\+?(0?[89]|1\d)|\d{16,}[.,]0+)$"
 # Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
-RESERVED = {*CLEAN_TWEETS.columns, *PREDICTIONS.columns, "reason", "skipped", "occurrences", "prediction"}
+RESERVED = {
+    *CLEAN_TWEETS.columns,
+    *PREDICTIONS.columns,
+    "reason",
+    "skipped",
+    "gone",
+    "occurrences",
+    "prediction",
+}
 
 
 def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:

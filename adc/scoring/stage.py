@@ -176,18 +176,16 @@ def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
 
     Those of rows that clean_tweets no longer holds go, unless they are of another source's text.
     """
-    figures = (
-        staged.where("NOT gone")
-        .agg(
-            F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
-            F.count_if(F.expr("skipped IS NULL AND note IS NULL")).alias("scored"),
-            F.count_if(F.expr("skipped IS NULL AND note IS NOT NULL")).alias("noted"),
-            F.coalesce(F.sum(F.col("occurrences") - 1), F.lit(0)).alias("duplicate"),
-            F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
-        )
-        .first()
+    figures = staged.groupBy("gone").agg(
+        F.sum("occurrences").alias("input"),
+        F.count_if(F.expr("skipped IS NULL AND note IS NULL")).alias("scored"),
+        F.count_if(F.expr("skipped IS NULL AND note IS NOT NULL")).alias("noted"),
+        F.sum(F.col("occurrences") - 1).alias("duplicate"),
+        F.count_if(F.expr("skipped IS NOT NULL")).alias("skipped"),
     )
-    removed = staged.where("gone").count()
+    counts: dict[str, int] = {}
+    for gone, *numbers in figures.collect():
+        counts |= {"removed": numbers[0]} if gone else dict(zip(figures.columns[1:], numbers, strict=True))
     fresh = staged.where("skipped IS NULL").drop("skipped", "occurrences")
     table = PREDICTIONS.keeping(kept_columns(job.settings.input))
     columns = [name for name in table.columns if name not in (*table.key, "scored_at")]
@@ -199,7 +197,7 @@ def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
         insert_if="NOT new.gone",
         bounded_by="id",
     )
-    return (figures.asDict() if figures else {}) | ({"removed": removed} if removed else {})
+    return counts
 
 
 def _changed(column: str) -> str:
