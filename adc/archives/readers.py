@@ -197,7 +197,8 @@ def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame
 def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
     _refuse_other_headers(spark, path)
-    separator, line_ending = _csv_shape(spark, path)
+    lines = _header_lines(spark, path)
+    separator, line_ending = _csv_shape(lines)
     reader = (
         spark.read.option("header", True)
         .option("multiLine", True)
@@ -210,7 +211,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
         reader = reader.option("lineSep", line_ending)
     # Not left to Spark: it renames what is there twice, keeps blanks around names, and takes the path for a
     # pattern once more.
-    names, partitions = _header(spark, path), _partitions(spark, path)
+    names, partitions = _header(path, lines), _partitions(spark, path)
     if not names:
         return spark.createDataFrame([], StructType())
     if _is_id(names):
@@ -248,7 +249,10 @@ def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     names = _data_names(spark, path)
     if len(names) < 2:
         return
-    first, *others = ((name, _compared(_header(spark, f"{path}/{name}"))) for name in names[:HEADERS_SEEN])
+    files = {name: f"{path}/{name}" for name in names[:HEADERS_SEEN]}
+    first, *others = (
+        (name, _compared(_header(file, _header_lines(spark, file)))) for name, file in files.items()
+    )
     for name, header in others:
         if header != first[1]:
             raise UsageError(
@@ -273,15 +277,22 @@ def _refuse_repeated(path: str, names: list[str]) -> None:
             raise UsageError(f"input {path}: it has {number} columns named {name}; leave one or rename them")
 
 
-def _header(spark: SparkSession, path: str) -> list[str]:
+def _header_lines(spark: SparkSession, path: str) -> list[str]:
+    """The first lines, among which the header is.
+
+    Not only those that hold more than blanks: to Spark's parser, too, an empty line alone is none.
+    """
+    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
+    return [row[0] for row in lines]
+
+
+def _header(path: str, lines: list[str]) -> list[str]:
     """The names in the first record, without quotes and the blanks around them; of an empty file none.
 
     One without a name, as pandas writes its index, is called by its place: _c0.
     """
-    # Not the lines that hold blanks alone: to Spark's parser, too, only an empty one is none.
-    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
-    text = "\n".join(row[0] for row in lines).lstrip("\ufeff")
-    separator = _csv_shape(spark, path)[0]
+    text = "\n".join(lines).lstrip("\ufeff")
+    separator, _ = _csv_shape(lines)
     try:
         record = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     except csv.Error as error:
@@ -315,10 +326,9 @@ def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
     return first, second
 
 
-def _csv_shape(spark: SparkSession, path: str) -> tuple[str, str | None]:
+def _csv_shape(lines: list[str]) -> tuple[str, str | None]:
     """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
-    line = _lines(spark, path).first()
-    header = line[0] if line else ""
+    header = next((line for line in lines if line.strip(" \t\r")), "")
     separator = max(",;\t", key=header.count)
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
     return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"

@@ -68,15 +68,24 @@ def clean_text(text: str, profile: str | Profile = "light") -> str:
 
 
 def whole_text(text: Any, what: str) -> str:
-    """A text with lone surrogates, which no UTF-8 can hold, as U+FFFD; of a gap in a column an empty one.
+    """A text without lone surrogates; of a gap in a column an empty one.
 
     Raises UsageError for what is neither, beginning with `what` it was.
     """
     if isinstance(text, str):
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without_surrogates(text)
     if pd.api.types.is_scalar(text) and pd.isna(text):
         return ""
     raise UsageError(f"{what} is {type(text).__name__}, not str")
+
+
+def without_surrogates(text: str) -> str:
+    """Lone surrogates, which no UTF-8 can hold, as U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from adc.cleaning.profiles import without_surrogates
 from adc.scraping.apis import LookupApi
 from adc.scraping.gate import StoppedError
 from adc.scraping.policy import TOO_LARGE, Action, Decision, Policy
@@ -98,12 +99,3 @@ def _outcome(tweet_id: str, value: Any, http_status: int | None, attempts: int) 
     text = without_surrogates(value)
     error = None if text == value else "surrogates"
     return Outcome(tweet_id, "found", text, http_status, error, attempts)
-
-
-def without_surrogates(text: str) -> str:
-    """Lone surrogates, which no UTF-8 can hold, as U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

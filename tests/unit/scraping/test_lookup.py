@@ -6,8 +6,9 @@ import socket
 import pytest
 from odd_api import Turns, answering, api
 
+from adc.cleaning.profiles import without_surrogates
 from adc.scraping.apis import BatchApi, is_loopback
-from adc.scraping.lookup import Outcome, look_up, without_surrogates
+from adc.scraping.lookup import Outcome, look_up
 from adc.scraping.policy import Policy
 from adc.scraping.server import Behaviour, LookupServer
 
