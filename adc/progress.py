@@ -21,11 +21,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def progress_line(label: str, unit: str, counts: Mapping[str, int], total: int | None, seconds: float) -> str:
-    """`scrape: 12,000 of 54,044 ids (found 11,200, missing 800), 4,000/s, 11 s left`."""
+def progress_line(label: str, counts: Mapping[str, int], total: int | None, seconds: float) -> str:
+    """`scrape: 12,000 of 54,044 rows (found 11,200, missing 800), 4,000/s, 11 s left`."""
     done = sum(counts.values())
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count)
-    parts = [f"{done:,}" + (f" of {total:,}" if total is not None else "") + f" {unit}"]
+    parts = [f"{done:,}" + (f" of {total:,}" if total is not None else "") + " rows"]
     if len(counts) > 1 and kinds:
         parts[0] += f" ({kinds})"
     if done and seconds > 0:
@@ -45,10 +45,9 @@ class Progress:
         measure: Callable[[], Mapping[str, int]],
         *,
         total: int | None = None,
-        unit: str = "rows",
         stream: TextIO | None = None,
     ) -> None:
-        self._label, self._measure, self._total, self._unit = label, measure, total, unit
+        self._label, self._measure, self._total = label, measure, total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._over = threading.Event()
@@ -73,7 +72,7 @@ class Progress:
 
     def _show(self, last: bool = False) -> None:
         seconds = time.monotonic() - self._started
-        line = progress_line(self._label, self._unit, self._measure(), self._total, seconds)
+        line = progress_line(self._label, self._measure(), self._total, seconds)
         if self._terminal:
             # Erase to the end of the line: the new one may be shorter.
             self._stream.write(f"\r{line}\x1b[K" + ("\n" if last else ""))

@@ -33,21 +33,21 @@ def test_durations(seconds, said):
             {"found": 11_200, "missing": 800, "failed": 0},
             54_044,
             3.0,
-            "scrape: 12,000 of 54,044 ids (found 11,200, missing 800), 4,000/s, 11 s left",
+            "scrape: 12,000 of 54,044 rows (found 11,200, missing 800), 4,000/s, 11 s left",
         ),
-        ({"found": 54_044}, 54_044, 10.0, "scrape: 54,044 of 54,044 ids, 5,404/s"),
-        ({"found": 60}, 50, 10.0, "scrape: 60 of 50 ids, 6/s"),
-        ({"found": 12, "missing": 0}, None, 2.0, "scrape: 12 ids (found 12), 6/s"),
-        ({"rows": 1}, 7_201, 1.0, "scrape: 1 of 7,201 ids, 1/s, 2 h 0 min left"),
-        ({"rows": 3}, 6, 10.0, "scrape: 3 of 6 ids, 0.3/s, 10 s left"),
-        ({"found": 0, "missing": 0}, 100, 5.0, "scrape: 0 of 100 ids"),
-        ({}, None, 5.0, "scrape: 0 ids"),
-        ({"rows": 0}, 0, 0.0, "scrape: 0 of 0 ids"),
-        ({"rows": 5}, 10, 0.0, "scrape: 5 of 10 ids"),
+        ({"found": 54_044}, 54_044, 10.0, "scrape: 54,044 of 54,044 rows, 5,404/s"),
+        ({"found": 60}, 50, 10.0, "scrape: 60 of 50 rows, 6/s"),
+        ({"found": 12, "missing": 0}, None, 2.0, "scrape: 12 rows (found 12), 6/s"),
+        ({"rows": 1}, 7_201, 1.0, "scrape: 1 of 7,201 rows, 1/s, 2 h 0 min left"),
+        ({"rows": 3}, 6, 10.0, "scrape: 3 of 6 rows, 0.3/s, 10 s left"),
+        ({"found": 0, "missing": 0}, 100, 5.0, "scrape: 0 of 100 rows"),
+        ({}, None, 5.0, "scrape: 0 rows"),
+        ({"rows": 0}, 0, 0.0, "scrape: 0 of 0 rows"),
+        ({"rows": 5}, 10, 0.0, "scrape: 5 of 10 rows"),
     ],
 )
 def test_progress_lines(counts, total, seconds, line):
-    assert progress_line("scrape", "ids", counts, total, seconds) == line
+    assert progress_line("scrape", counts, total, seconds) == line
 
 
 class Terminal(io.StringIO):
