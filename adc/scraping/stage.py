@@ -140,8 +140,7 @@ def _keep_labels(job: Job, work: WorkList) -> None:
     known = F.struct("id", "dialect", "known_dialect")
     conflicts = job.refused(work.conflict, id_, F.lit("label_conflict"), known)
     staged = f"{job.staging}/refused"
-    # A key once: an id with two labels may contradict a known one as well.
-    refused.unionByName(conflicts).dropDuplicates(["row_key"]).write.parquet(staged)
+    refused.unionByName(conflicts).write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
     job.lake.merge(
         QUARANTINE,
