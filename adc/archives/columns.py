@@ -52,7 +52,7 @@ def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
 def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     """id, source, text, dialect, author, created_at, split (NULL: by hash), weight, and kept columns.
 
-    A row without an id, or with a rounded one, gets `sha256:` and the first 32 hex digits of its text's hash.
+    A row without an id, or with a rounded one, gets what `hashed` makes of its text.
     """
     frame = tweets(frame)
     text = _text(frame, path, settings)
@@ -62,10 +62,9 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     own_id = F.when(~F.lower(written).isin(*ABSENT) & ~_rounded(id_), written)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     created_at = _created_at(frame, settings)
-    hashed = F.concat(F.lit("sha256:"), F.substring(F.sha2(F.coalesce(text, F.lit("")), 256), 1, 32))
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(
-        F.coalesce(own_id, hashed).alias("id"),
+        F.coalesce(own_id, hashed(F.coalesce(text, F.lit("")))).alias("id"),
         F.lit(settings.source or PurePosixPath(path).name).alias("source"),
         text.alias("text"),
         _dialect(frame, settings).alias("dialect"),
@@ -75,6 +74,11 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
         F.lit(settings.weight).alias("weight"),
         *(_kept(frame, given).alias(name) for name, given in kept_columns(settings).items()),
     )
+
+
+def hashed(text: Column) -> Column:
+    """What stands for a missing id: `sha256:` and the first 32 hex digits of the text's hash."""
+    return F.concat(F.lit("sha256:"), F.substring(F.sha2(text, 256), 1, 32))
 
 
 def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column:

@@ -6,7 +6,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives.columns import archive_rows, rounded_ids, unread_times
+from adc.archives.columns import archive_rows, hashed, rounded_ids, unread_times
 from adc.archives.labels import read_labels
 from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
@@ -93,12 +93,11 @@ def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
 def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
-    key = F.concat(F.lit("sha256:"), F.substring(F.sha2(record, 256), 1, 32))
     payload = F.struct(F.lit(path).alias("source"), record.alias("record"))
     texts = map(named, frame.columns) if of_csv else ()
     hiding = [F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts]
     odd = reduce(Column.__or__, hiding, record.isNotNull())
-    refused = job.refused(frame.where(odd), key, F.lit("bad_record"), payload)
+    refused = job.refused(frame.where(odd), hashed(record), F.lit("bad_record"), payload)
     refused.write.parquet(staged)
     found = job.lake.spark.read.parquet(staged)
     bad = found.where("row_key IS NOT NULL")
