@@ -14,6 +14,7 @@ from adc.lake import latest_changes, nulls_last
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
+FOUND = "status = 'found'"
 EXAMPLES = 3
 # So many splits a task slot even out what one of them has more.
 FEW_SPLITS = 4
@@ -68,9 +69,6 @@ def on_all_slots(rows: DataFrame) -> DataFrame:
         even = slots * max(sizes, default=0) < 2 * sum(sizes)
     # By id: rows dealt out in turn would have to be sorted before, to be dealt out the same when read again.
     return rows if even else rows.repartition(slots, "id")
-
-
-FOUND = "status = 'found'"
 
 
 def found_tweets(feed: DataFrame) -> DataFrame:

@@ -140,7 +140,7 @@ class Evidence:
         result[places] += self.pair_rows[rows]
         return result
 
-    def of_words(self, tokens: Tokens) -> "OfWords":
+    def of_words(self, tokens: Tokens) -> OfWords:
         """What each different word says, to a token of it and to a text that it is in."""
         spelt, norms = self.of_spelling(tokens.words)
         own, idf = self.words[tokens.ids], self.word_idf[tokens.ids]
