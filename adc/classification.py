@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from adc.cleaning.profiles import whole_text
 from adc.errors import UsageError
 from adc.layers import load_settings
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
+from adc.texts import whole_text
 
 # Of columns that may hold nothing, or have no rows.
 KINDS: dict[str, Any] = {

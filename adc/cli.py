@@ -94,7 +94,7 @@ def _clean(args: argparse.Namespace) -> None:
     import pyarrow as pa
 
     from adc.cleaning import clean_array, load_profile
-    from adc.cleaning.profiles import whole_text
+    from adc.texts import whole_text
 
     profile = load_profile(args.profile)
     for texts in _lines(args):

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
@@ -17,6 +15,7 @@ import yaml
 from adc.cleaning.rules import RULES, Rule, first, last, trimmed
 from adc.cleaning.words import Kind, clean_words, kinds_by_byte
 from adc.errors import UsageError
+from adc.texts import whole_text
 
 # Part of every profile's hash: raised when what a rule does changes, so that tables are cleaned anew.
 RULES_VERSION = 7
@@ -65,27 +64,6 @@ def clean_text(text: str, profile: str | Profile = "light") -> str:
     whole = whole_text(text, "clean takes one text (a column: table['text'].map(clean)), and this")
     cleaned: str = clean_array(pa.array([whole], pa.string()), known)[0].as_py()
     return cleaned
-
-
-def whole_text(text: Any, what: str) -> str:
-    """A text without lone surrogates; of a gap in a column an empty one.
-
-    Raises UsageError for what is neither, beginning with `what` it was.
-    """
-    if isinstance(text, str):
-        return without_surrogates(text)
-    if pd.api.types.is_scalar(text) and pd.isna(text):
-        return ""
-    raise UsageError(f"{what} is {type(text).__name__}, not str")
-
-
-def without_surrogates(text: str) -> str:
-    """Lone surrogates, which no UTF-8 can hold, as U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 @cache

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adc.cleaning.profiles import without_surrogates
 from adc.scraping.apis import LookupApi
 from adc.scraping.gate import StoppedError
 from adc.scraping.policy import TOO_LARGE, Action, Decision, Policy
+from adc.texts import without_surrogates
 
 # In the counts, not an outcome: what an answer holds beyond the ids that were asked for.
 UNREQUESTED = "unrequested"

@@ -6,7 +6,6 @@ import socket
 import pytest
 from odd_api import Turns, answering, api
 
-from adc.cleaning.profiles import without_surrogates
 from adc.scraping.apis import BatchApi, is_loopback
 from adc.scraping.lookup import Outcome, look_up
 from adc.scraping.policy import Policy
@@ -309,19 +308,3 @@ def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
     assert admitted == [Outcome("4", "found", "إزيك", 200, None, 1)]
     assert refused == without == []
     assert TOKEN not in repr((admitted, refused, BatchApi(server.url, TOKEN, 1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("text", "whole"),
-    [
-        ("كيفك 😍", "كيفك 😍"),
-        ("\ufeffكيفك", "\ufeffكيفك"),
-        ("a\ud83d", "a\ufffd"),
-        ("\ud83da", "\ufffda"),
-        ("\ude0da", "\ufffda"),
-        ("\ufeff\ud83d\ud83d😍", "\ufeff\ufffd\ufffd😍"),
-        ("", ""),
-    ],
-)
-def test_half_an_emoji_becomes_the_replacement_character(text, whole):
-    assert without_surrogates(text) == whole

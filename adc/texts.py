@@ -1,0 +1,28 @@
+"""Texts as users and APIs hand them over: gaps, and halves of emoji, made fit for UTF-8."""
+
+from typing import Any
+
+import pandas as pd
+
+from adc.errors import UsageError
+
+
+def whole_text(text: Any, what: str) -> str:
+    """A text without lone surrogates; of a gap in a column an empty one.
+
+    Raises UsageError for what is neither, beginning with `what` it was.
+    """
+    if isinstance(text, str):
+        return without_surrogates(text)
+    if pd.api.types.is_scalar(text) and pd.isna(text):
+        return ""
+    raise UsageError(f"{what} is {type(text).__name__}, not str")
+
+
+def without_surrogates(text: str) -> str:
+    """Lone surrogates, which no UTF-8 can hold, as U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
