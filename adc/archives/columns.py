@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives.labels import as_codes, read_labels
-from adc.archives.tweets import Found, find, tweets, whole_text
+from adc.archives.tweets import Found, find, full_texts, tweets
 from adc.errors import UsageError
 from adc.files import Files
 from adc.settings import InputSettings
@@ -133,7 +133,7 @@ def _kept(frame: DataFrame, given: str) -> Column:
 def _text(frame: DataFrame, path: str, settings: InputSettings) -> Column:
     """The text: the column set, else of a tweet's texts the one that is whole."""
     usual = _column(frame, settings.text, TEXT_NAMES, "input.text")
-    places = [] if settings.text else list(whole_text(frame))
+    places = [] if settings.text else list(full_texts(frame))
     if usual:
         places.append(usual)
     if not places:

@@ -12,7 +12,7 @@ BAD_RECORD = "_corrupt_record"
 # The text of what an API v2 tweet retweets, found among the tweets that came with it.
 RETWEETED = "_retweeted"
 # Of a tweet's texts, the likeliest to be whole first; a retweet's own text is cut off after `RT @name:`.
-WHOLE_TEXTS = (
+FULL_TEXTS = (
     "retweeted_status.extended_tweet.full_text",
     "retweeted_status.full_text",
     "retweeted_status.text",
@@ -24,7 +24,7 @@ WHOLE_TEXTS = (
 
 
 # Beside a wrapping these are the wrapping's own: the tweet is what is within.
-WRAPPINGS_OWN = {"id", "id_str", "text", *(name.split(".")[0] for name in WHOLE_TEXTS)}
+WRAPPINGS_OWN = {"id", "id_str", "text", *(name.split(".")[0] for name in FULL_TEXTS)}
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def tweets(frame: DataFrame) -> DataFrame:
     return _with_retweeted(frame)
 
 
-def whole_text(frame: DataFrame) -> Iterator[Found]:
+def full_texts(frame: DataFrame) -> Iterator[Found]:
     """Where a tweet's text may stand in full, the likeliest place first."""
-    for name in WHOLE_TEXTS:
+    for name in FULL_TEXTS:
         found = find(frame, name)
         if found and found.single:
             yield found
