@@ -1,18 +1,25 @@
 """Opens a user's file as a DataFrame, every column as it stands there (CSV and text: all strings)."""
 
-import csv
-import io
 import json
 import re
-from collections import Counter
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, IllegalArgumentException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
 
-from adc.archives.tweets import BAD_RECORD, named
+from adc.archives.csv_files import read_csv
+from adc.archives.lines import (
+    BEGINNING,
+    FILES_COMPARED,
+    data_names,
+    first_lines,
+    folder_columns,
+    literal,
+    raw_lines,
+    valid_texts,
+)
+from adc.archives.tweets import BAD_RECORD
 from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError, java_cause
 from adc.files import Files
@@ -38,16 +45,8 @@ PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 # What Hadoop says of a file with a colon in its name, of which it makes that of the checksums beside it.
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
-# A separator that no text holds: a table of one column has none.
-NO_SEPARATOR = "\x1f"
 # Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
 TOGETHER = r"\}\s*\{\s*\""
-# In a folder of CSV so many files are compared by their headers.
-HEADERS_SEEN = 100
-# A header may have line breaks within quotes: its names are looked for in so many lines.
-HEADER_LINES = 20
-# Of a line no more than this is looked at to tell what it is.
-BEGINNING = 4096
 # So many lines are looked at to tell whether a file is UTF-8.
 LINES_SEEN = 100
 
@@ -68,11 +67,6 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     if frame.columns == [BAD_RECORD]:
         raise UsageError(f"input {path}: {_no_objects(frame)}")
     return frame
-
-
-def literal(path: str) -> str:
-    """The path as Spark has to be told it, so that it takes none of its characters for a pattern."""
-    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
 def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
@@ -107,7 +101,7 @@ def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
         for ending, form in FORMAT_OF_ENDING.items():
             if name.endswith(ending):
                 return form
-    first = _first_lines(spark, path)[0].lstrip("\ufeff \t\r")
+    first = first_lines(spark, path)[0].lstrip("\ufeff \t\r")
     for beginning, form in FORMAT_OF_BEGINNING.items():
         if first.startswith(beginning):
             return form
@@ -141,29 +135,34 @@ def _no_objects(frame: DataFrame) -> str:
 
 def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
     if form == "csv":
-        return _read_csv(spark, path)
+        return read_csv(spark, path)
     if form == "json":
-        # Numbers as they are written: an id that has been a float is another id.
-        reader = spark.read.option("primitivesAsString", True)
-        if spans_lines(*_first_lines(spark, path)):
-            texts = _texts(spark, path, wholetext=True)
-            return reader.json(texts.mapInArrow(split_texts, "value STRING"))
-        lines = _texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
-        together = F.col("value").rlike(TOGETHER)
-        # Columns that folders name, as in day=1/, are beside the lines' own: there is no taking lines apart.
-        if not _partitions(spark, path) and not lines.where(together).isEmpty():
-            apart = lines.where(together).mapInArrow(split_texts, "value STRING")
-            return reader.json(lines.where(~together).union(apart))
-        frame = reader.json(literal(path))
-        if BAD_RECORD in frame.columns:
-            # From a file Spark would not read the bad lines alone, or only count the others.
-            return reader.schema(frame.schema).json(lines)
-        return frame
+        return _read_json(spark, path)
     if form == "text":
         return spark.read.text(literal(path))
     if form == "parquet":
         return _read_parquet(spark, path)
     return spark.read.format(form).load(path)
+
+
+def _read_json(spark: SparkSession, path: str) -> DataFrame:
+    """A row an object, its numbers as they are written; what cannot be parsed is in BAD_RECORD."""
+    # An id that has been a float is another id.
+    reader = spark.read.option("primitivesAsString", True)
+    if spans_lines(*first_lines(spark, path)):
+        texts = valid_texts(spark, path, wholetext=True)
+        return reader.json(texts.mapInArrow(split_texts, "value STRING"))
+    lines = valid_texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
+    together = F.col("value").rlike(TOGETHER)
+    # Columns that folders name, as in day=1/, are beside the lines' own: there is no taking lines apart.
+    if not folder_columns(spark, path) and not lines.where(together).isEmpty():
+        apart = lines.where(together).mapInArrow(split_texts, "value STRING")
+        return reader.json(lines.where(~together).union(apart))
+    frame = reader.json(literal(path))
+    if BAD_RECORD in frame.columns:
+        # From a file Spark would not read the bad lines alone, or only count the others.
+        return reader.schema(frame.schema).json(lines)
+    return frame
 
 
 def _read_parquet(spark: SparkSession, path: str) -> DataFrame:
@@ -172,7 +171,7 @@ def _read_parquet(spark: SparkSession, path: str) -> DataFrame:
         return spark.read.option("mergeSchema", True).parquet(literal(path))
     except (AnalysisException, Py4JJavaError):
         # A column of other types in other files is no matter where nobody asks for it.
-        names = _data_names(spark, path)[:HEADERS_SEEN]
+        names = data_names(spark, path)[:FILES_COMPARED]
         if len(names) < 2 or len({_parquet_columns(spark, f"{path}/{name}") for name in names}) > 1:
             raise
         return spark.read.parquet(literal(path))
@@ -182,58 +181,10 @@ def _parquet_columns(spark: SparkSession, path: str) -> frozenset[str]:
     return frozenset(spark.read.parquet(literal(path)).columns)
 
 
-def _data_names(spark: SparkSession, path: str) -> list[str]:
-    """The names in a folder but for those that Spark leaves out."""
-    return [name for name in Files(spark).names(path) if not name.startswith(("_", "."))]
-
-
-def _texts(spark: SparkSession, path: str, wholetext: bool = False) -> DataFrame:
-    """One column, `value`: lines or whole files, with U+FFFD for bytes that are no UTF-8."""
-    return spark.read.text(literal(path), wholetext=wholetext).select(
-        F.make_valid_utf8("value").alias("value")
-    )
-
-
-def _read_csv(spark: SparkSession, path: str) -> DataFrame:
-    """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
-    _refuse_other_headers(spark, path)
-    lines = _header_lines(spark, path)
-    separator, line_ending = _csv_shape(lines)
-    reader = (
-        spark.read.option("header", True)
-        .option("multiLine", True)
-        .option("escape", '"')
-        .option("sep", separator)
-        .option("columnNameOfCorruptRecord", BAD_RECORD)
-    )
-    if line_ending:
-        # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
-        reader = reader.option("lineSep", line_ending)
-    # Not left to Spark: it renames what is there twice, keeps blanks around names, and takes the path for a
-    # pattern once more.
-    names, partitions = _header(path, lines), _partitions(spark, path)
-    if not names:
-        return spark.createDataFrame([], StructType())
-    if _is_id(names):
-        # A list of ids without a header.
-        reader, names = reader.option("header", False), ["id"]
-    _refuse_repeated(path, [*names, *partitions])
-    # A tweet id that has been a number once may have lost its last digits.
-    schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
-    rows = reader.schema(schema).csv(literal(path))
-    last = names[-1]
-    # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
-    end = named(last)
-    # Named beside another column: Spark does not read the bad records alone.
-    blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
-    cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
-    return rows.where(~blank).withColumn(last, cut)
-
-
 def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
-    lines = [row[0] for row in _lines(spark, path).select(beginning).take(LINES_SEEN)]
+    lines = [row[0] for row in raw_lines(spark, path).select(beginning).take(LINES_SEEN)]
     others = [[character for character in line if not character.isascii()] for line in lines]
     replaced = sum(2 * beyond.count("\ufffd") > len(beyond) for beyond in others)
     # UTF-16 begins with two bytes that UTF-8 has not.
@@ -242,96 +193,6 @@ def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
             f"input {path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
             "(-f UTF-16 for what Excel calls Unicode)"
         )
-
-
-def _refuse_other_headers(spark: SparkSession, path: str) -> None:
-    """Spark takes the columns of a folder's other files by their places in the first one's header."""
-    names = _data_names(spark, path)
-    if len(names) < 2:
-        return
-    files = {name: f"{path}/{name}" for name in names[:HEADERS_SEEN]}
-    first, *others = (
-        (name, _compared(_header(file, _header_lines(spark, file)))) for name, file in files.items()
-    )
-    for name, header in others:
-        if header != first[1]:
-            raise UsageError(
-                f"input {path}: its files have not the same columns in the same order: {first[0]} has "
-                f"{', '.join(first[1])}; {name} has {', '.join(header)}; read them one by one"
-            )
-
-
-def _compared(header: list[str]) -> list[str]:
-    """The names of a header in lower case; `id` for an id."""
-    return ["id"] if _is_id(header) else [name.lower() for name in header]
-
-
-def _is_id(header: list[str]) -> bool:
-    """Whether what stands in place of a header is the first of a list of ids."""
-    return len(header) == 1 and header[0].isdecimal()
-
-
-def _refuse_repeated(path: str, names: list[str]) -> None:
-    for name, number in Counter(map(str.lower, names)).items():
-        if number > 1:
-            raise UsageError(f"input {path}: it has {number} columns named {name}; leave one or rename them")
-
-
-def _header_lines(spark: SparkSession, path: str) -> list[str]:
-    """The first lines, among which the header is.
-
-    Not only those that hold more than blanks: to Spark's parser, too, an empty line alone is none.
-    """
-    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
-    return [row[0] for row in lines]
-
-
-def _header(path: str, lines: list[str]) -> list[str]:
-    """The names in the first record, without quotes and the blanks around them; of an empty file none.
-
-    One without a name, as pandas writes its index, is called by its place: _c0.
-    """
-    text = "\n".join(lines).lstrip("\ufeff")
-    separator, _ = _csv_shape(lines)
-    try:
-        record = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-    except csv.Error as error:
-        raise UsageError(f"input {path}: its header cannot be read: {error}") from None
-    names = [name.strip().strip('"').strip() for name in record]
-    if lines and not any(names):
-        raise UsageError(f"input {path}: its first line is blank; it has to name the columns")
-    return [name or f"_c{place}" for place, name in enumerate(names)]
-
-
-def _partitions(spark: SparkSession, path: str) -> list[str]:
-    """The columns that folders name, as in day=1/: they come behind a file's own."""
-    return [name for name in spark.read.text(literal(path)).columns if name != "value"]
-
-
-def _lines(spark: SparkSession, path: str) -> DataFrame:
-    """The lines that are not blank, each in `value` as it stands there."""
-    return (
-        spark.read.option("lineSep", "\n").text(literal(path)).where(F.btrim("value", F.lit(" \t\r")) != "")
-    )
-
-
-def _first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
-    """The first two lines that are not blank, of a long one its two ends; without them empty texts."""
-    text, half = F.btrim("value", F.lit("\ufeff \t\r")), BEGINNING // 2
-    ends = F.when(F.length(text) <= BEGINNING, text).otherwise(
-        F.concat(F.substring(text, 1, half), F.substring(text, -half, half))
-    )
-    lines = spark.read.text(literal(path)).where(text != "").select(ends).take(2)
-    first, second, *_ = [*(row[0] for row in lines), "", ""]
-    return first, second
-
-
-def _csv_shape(lines: list[str]) -> tuple[str, str | None]:
-    """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
-    header = next((line for line in lines if line.strip(" \t\r")), "")
-    separator = max(",;\t", key=header.count)
-    # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
-    return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
 
 
 def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:

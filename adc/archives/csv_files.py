@@ -1,0 +1,121 @@
+"""Reads CSV as people write it: separators, line endings, headers, and rows that are cut wrongly."""
+
+import csv
+import io
+from collections import Counter
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from adc.archives.lines import FILES_COMPARED, data_names, folder_columns, literal
+from adc.archives.tweets import BAD_RECORD, named
+from adc.errors import UsageError
+
+# A separator that no text holds: a table of one column has none.
+NO_SEPARATOR = "\x1f"
+# A header may have line breaks within quotes: its names are looked for in so many lines.
+HEADER_LINES = 20
+
+
+def read_csv(spark: SparkSession, path: str) -> DataFrame:
+    """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
+    _refuse_other_headers(spark, path)
+    lines = _header_lines(spark, path)
+    separator, line_ending = _csv_shape(lines)
+    reader = (
+        spark.read.option("header", True)
+        .option("multiLine", True)
+        .option("escape", '"')
+        .option("sep", separator)
+        .option("columnNameOfCorruptRecord", BAD_RECORD)
+    )
+    if line_ending:
+        # Told, the parser leaves line breaks within quotes as they are; left to find out, it changes them.
+        reader = reader.option("lineSep", line_ending)
+    # Not left to Spark: it renames what is there twice, keeps blanks around names, and takes the path for a
+    # pattern once more.
+    names, partitions = _header(path, lines), folder_columns(spark, path)
+    if not names:
+        return spark.createDataFrame([], StructType())
+    if _is_id(names):
+        # A list of ids without a header.
+        reader, names = reader.option("header", False), ["id"]
+    _refuse_repeated(path, [*names, *partitions])
+    # A tweet id that has been a number once may have lost its last digits.
+    schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
+    rows = reader.schema(schema).csv(literal(path))
+    last = names[-1]
+    # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
+    end = named(last)
+    # Named beside another column: Spark does not read the bad records alone.
+    blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
+    cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
+    return rows.where(~blank).withColumn(last, cut)
+
+
+def _refuse_other_headers(spark: SparkSession, path: str) -> None:
+    """Spark takes the columns of a folder's other files by their places in the first one's header."""
+    names = data_names(spark, path)
+    if len(names) < 2:
+        return
+    files = {name: f"{path}/{name}" for name in names[:FILES_COMPARED]}
+    first, *others = (
+        (name, _compared(_header(file, _header_lines(spark, file)))) for name, file in files.items()
+    )
+    for name, header in others:
+        if header != first[1]:
+            raise UsageError(
+                f"input {path}: its files have not the same columns in the same order: {first[0]} has "
+                f"{', '.join(first[1])}; {name} has {', '.join(header)}; read them one by one"
+            )
+
+
+def _compared(header: list[str]) -> list[str]:
+    """The names of a header in lower case; `id` for an id."""
+    return ["id"] if _is_id(header) else [name.lower() for name in header]
+
+
+def _is_id(header: list[str]) -> bool:
+    """Whether what stands in place of a header is the first of a list of ids."""
+    return len(header) == 1 and header[0].isdecimal()
+
+
+def _refuse_repeated(path: str, names: list[str]) -> None:
+    for name, number in Counter(map(str.lower, names)).items():
+        if number > 1:
+            raise UsageError(f"input {path}: it has {number} columns named {name}; leave one or rename them")
+
+
+def _header_lines(spark: SparkSession, path: str) -> list[str]:
+    """The first lines, among which the header is.
+
+    Not only those that hold more than blanks: to Spark's parser, too, an empty line alone is none.
+    """
+    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
+    return [row[0] for row in lines]
+
+
+def _header(path: str, lines: list[str]) -> list[str]:
+    """The names in the first record, without quotes and the blanks around them; of an empty file none.
+
+    One without a name, as pandas writes its index, is called by its place: _c0.
+    """
+    text = "\n".join(lines).lstrip("\ufeff")
+    separator, _ = _csv_shape(lines)
+    try:
+        record = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    except csv.Error as error:
+        raise UsageError(f"input {path}: its header cannot be read: {error}") from None
+    names = [name.strip().strip('"').strip() for name in record]
+    if lines and not any(names):
+        raise UsageError(f"input {path}: its first line is blank; it has to name the columns")
+    return [name or f"_c{place}" for place, name in enumerate(names)]
+
+
+def _csv_shape(lines: list[str]) -> tuple[str, str | None]:
+    """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
+    header = next((line for line in lines if line.strip(" \t\r")), "")
+    separator = max(",;\t", key=header.count)
+    # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
+    return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
