@@ -22,6 +22,7 @@ from adc.evaluation.report import (
     StageRun,
     mistakes,
     render,
+    shade,
 )
 from adc.model.explanation import Word
 from tests.unit.evaluation.invented import NAMES, invented_report
@@ -336,3 +337,17 @@ def test_runs_that_failed_and_rows_left_out_are_told(four):
     assert "3 finished runs, 4 min 01 s in all. Failed: the API refused" in told
     assert "scrape failed: HTTP 500 187" in told
     assert "clean quarantined: too short 702" in told
+
+
+@pytest.mark.parametrize(
+    ("effects", "shades"),
+    [
+        ((1.4, -0.7, 0.0, None), [1.0, 0.5, 0.0, 0.0]),
+        # Where no word does much none is dark.
+        ((0.07, -0.35), [0.1, 0.5]),
+        ((None,), [0.0]),
+    ],
+)
+def test_a_word_is_as_dark_as_its_effect_is_large_among_the_texts(effects, shades):
+    words = [Word("كده", effect) for effect in effects]
+    assert [shade(words, word) for word in words] == pytest.approx(shades)

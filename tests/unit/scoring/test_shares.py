@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adc.errors import UsageError
-from adc.scoring.shares import corrected_shares, grouping, share_intervals
+from adc.scoring.shares import LEAST_TWEETS, corrected_shares, grouping, share_intervals
 
 # Of three dialects, the second is taken for the first as often as it is known.
 CONFUSION = np.array([[0.9, 0.05, 0.05], [0.5, 0.5, 0.0], [0.1, 0.1, 0.8]])
@@ -25,10 +25,12 @@ def test_shares_sum_to_one_also_of_nothing_and_of_many_groups_at_once():
     assert (low <= shares).all() and (shares <= high).all()
 
 
-def test_few_tweets_tell_no_interval():
-    shares, low, high = share_intervals(np.array([3, 0, 0]), 100 * CONFUSION)
+@pytest.mark.parametrize("tweets", [3, LEAST_TWEETS - 1])
+def test_few_tweets_tell_no_interval(tweets):
+    shares, low, high = share_intervals(np.array([tweets, 0, 0]), 100 * CONFUSION)
     assert shares.sum() == pytest.approx(1)
     assert (low.tolist(), high.tolist()) == ([0, 0, 0], [1, 1, 1])
+    assert share_intervals(np.array([LEAST_TWEETS, 0, 0]), 100 * CONFUSION)[1][0] > 0.5
 
 
 def test_a_dialect_that_is_not_there_may_have_no_share_at_all():

@@ -196,11 +196,12 @@ def test_waits_are_those_of_the_policy_and_of_retry_after():
 @pytest.mark.parametrize("status", [302, 401, 403, 404])
 def test_an_api_that_refuses_this_client_is_asked_once(status):
     def answer(ids):
-        return status, b"{}", {"Location": "/elsewhere", "Retry-After": "1"}
+        return status, b"<html>Elsewhere</html>", {"Location": "/elsewhere", "Retry-After": "1"}
 
     with api(answer) as url:
-        outcomes, slept, requests = looked_up(url)
-    assert (outcomes, slept, requests) == ([], [], 1)
+        outcomes, slept, turns = asked(url)
+    assert (outcomes, slept, turns.requests) == ([], [], 1)
+    assert turns.limiter.stopped == f"HTTP {status}"
 
 
 def test_what_was_judged_before_a_stop_is_kept():
@@ -273,6 +274,23 @@ def test_of_an_api_that_takes_far_fewer_ids_no_more_are_asked_again_than_it_has_
             assert slept == []
             # Seven in a row, more than patience has for failures.
             assert refused == [1000, 500, 250, 125, 62, 31, 15]
+
+
+def test_what_another_batch_has_found_to_be_too_many_stays_so():
+    ids = [str(number) for number in range(8)]
+
+    def answer(asked_ids):
+        # While this batch was under way, one beside it was refused for three.
+        asker.most = min(asker.most, 1)
+        return (
+            (413, b"{}", {}) if len(asked_ids) > 1 else (200, json.dumps({asked_ids[0]: "نص"}).encode(), {})
+        )
+
+    with api(answer) as url:
+        asker = BatchApi(url, None, 5.0, 1 << 20)
+        outcomes = look_up(asker, Policy(3), ids, Turns())
+    assert [outcome.status for outcome in outcomes] == ["found"] * 8
+    assert asker.most == 1
 
 
 def test_halving_finds_the_ids_that_the_api_cannot_bear():

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import encoded, gram_keys
 from adc.training.corpus import Corpus
-from adc.training.cross_fit import Counts, cross_fit, fit_bayes
-from adc.training.evidence import fit_evidence, log_count_ratios
+from adc.training.cross_fit import Counts, cross_fit, fit_bayes, fit_judge
+from adc.training.evidence import fit_evidence, idf, log_count_ratios
 from adc.training.folds import FOLDS, NONE, folds_of
 
 MARKS = ("عايز كده", "بزاف واش", "وش ابغى")
@@ -146,6 +148,11 @@ def test_n_grams_are_those_of_scikit_learn():
     assert len(np.unique(ours)) == len(reference.vocabulary_)
 
 
+def test_document_frequencies_count_as_in_scikit_learn():
+    counts = sparse.csr_matrix(np.array([[1, 0, 2], [3, 0, 0], [1, 0, 0]], np.float32))
+    np.testing.assert_allclose(idf(counts), TfidfTransformer(smooth_idf=True).fit(counts).idf_, rtol=1e-6)
+
+
 def test_rare_features_say_little_and_absent_classes_nothing():
     whole = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 1, 1, 1, 1]] * 1.0
     counts = np.array([[1, 1, 0]] + [[1, 0, 0]] * 3 + [[0, 0, 1]] * 4, np.float32)
@@ -166,6 +173,24 @@ def test_two_classes_are_told_apart_like_many():
     linear = cross_fit(two, ENCODER, LEAST)
     assert (linear.teacher.argmax(axis=1) == two.labels).all()
     assert linear.evidence[NONE].width == 4
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_judge_says_what_its_logistic_regression_does(classes, monkeypatch):
+    fitted = []
+
+    def remembered(model, inputs, labels, weights):
+        fitted.append((model, inputs))
+        return fit(model, inputs, labels, weights)
+
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", remembered)
+    corpus = replace(corpus_of(), labels=corpus_of().labels % classes, classes=classes)
+    draw = np.random.default_rng(0)
+    members = [draw.normal(0, 1, (300, classes)) + 2 * np.eye(classes)[corpus.labels] for _ in range(2)]
+    told = fit_judge(corpus, members).log_probabilities(members)
+    ((model, inputs),) = fitted
+    np.testing.assert_allclose(np.exp(told), model.predict_proba(inputs), atol=1e-4)
 
 
 def test_too_little_to_fit_on_is_told():

@@ -32,6 +32,14 @@ def test_facts_are_told_and_all_else_is_not(capsys):
             "MemoryError: Unable to allocate 9 GiB",
         ),
         (
+            # What the other ranks say of the one that failed may come first.
+            [
+                "horovod.common.exceptions.HorovodInternalError: Horovod has been shut down",
+                "MemoryError: Unable to allocate 9 GiB",
+            ],
+            "MemoryError: Unable to allocate 9 GiB",
+        ),
+        (
             ["errors_impl.UnknownError: Graph execution error:", "W Error: of a library's own log"],
             "errors_impl.UnknownError: Graph execution error:",
         ),

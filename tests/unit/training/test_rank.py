@@ -9,7 +9,7 @@ from adc.model.bundle import NetworkSpec
 from adc.training.batches import Examples
 from adc.training.calibration import calibration_error
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
-from adc.training.plan import Plan, best_epoch
+from adc.training.plan import Plan, best_epoch, learning_rate
 from adc.training.rank import Rank
 
 # Keras' own, on every array it hands over.
@@ -198,3 +198,19 @@ def test_only_the_latest_whole_checkpoint_is_kept(tmp_path):
 def test_a_checkpoint_of_an_older_layout_is_not_taken_up(tmp_path):
     save_checkpoint(f"file:{tmp_path}/checkpoints", Checkpoint({"epoch": 2}, {"optimizer-0": np.zeros(1)}))
     assert [row["epoch"] for row in trained(plan(f"file:{tmp_path}"))["history"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("warmup", "steps", "rates"),
+    [
+        # Up over the warm-up, and down as a cosine over all the rest.
+        (2, 22, {0: 0.005, 1: 0.01, 2: 0.01, 12: 0.005, 22: 0.0}),
+        # Of a short training it is a tenth at most.
+        (200, 20, {0: 0.005, 1: 0.01, 2: 0.01, 11: 0.005, 20: 0.0}),
+        (200, 9, {0: 0.01, 9: 0.0}),
+        (0, 10, {0: 0.01, 5: 0.005, 11: 0.0}),
+    ],
+)
+def test_the_rate_rises_and_falls(warmup, steps, rates):
+    told = {step: learning_rate(step, steps, plan(warmup_steps=warmup)) for step in rates}
+    assert told == pytest.approx(rates, abs=1e-12)
