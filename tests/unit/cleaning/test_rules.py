@@ -279,3 +279,7 @@ def test_the_documentation_lists_every_rule_with_its_choices():
     for rule in RULES:
         choices = " ".join(f"`{choice}`" for choice in rule.choices)
         assert f"| `{rule.name}` | {rule.meaning} | {choices} |" in page
+
+
+def test_an_entity_of_more_digits_than_python_reads_is_no_character():
+    assert clean_text(f"كلام &#{'9' * 5000}; بس") == "كلام \ufffd بس"

@@ -171,6 +171,11 @@ def test_abstention_leaves_the_dialect_out_and_the_rest_in(certain, below, diale
     assert len(row["top_k"]) == 3
 
 
+def test_a_confidence_just_as_high_as_asked_for_is_enough(certain):
+    just = rows(certain(FIVE).predict(["كيف حالك"]))[0]["confidence"]
+    assert rows(certain(FIVE, abstain_below=just).predict(["كيف حالك"]))[0]["dialect"] == "EG"
+
+
 @pytest.mark.parametrize(
     ("mass", "plausible"),
     [
@@ -196,6 +201,15 @@ def test_the_region_is_that_of_the_most_mass_not_of_the_first_dialect(certain):
     row = rows(certain({"MA": 0.4, "SA": 0.35, "KW": 0.25}).predict(["كيف حالك"]))[0]
     assert (row["dialect"], row["region"]) == ("MA", "Gulf")
     assert row["region_confidence"] == pytest.approx(0.6)
+
+
+def test_a_region_of_all_dialects_is_never_surer_than_certain(certain):
+    gulf = ("AE", "BH", "KW", "OM", "QA", "SA")
+    draw = np.random.default_rng(0)
+    for _ in range(100):
+        predictor = certain(dict(zip(gulf, draw.dirichlet(np.ones(6)), strict=True)))
+        told = rows(predictor.predict(["كيف حالك"]))[0]["region_confidence"]
+        assert 1 - 1e-6 < told <= 1
 
 
 def test_labels_of_a_users_own_are_regions_of_their_own(certain):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from adc.model.encoder import Encoder
 from adc.model.evidence import (
+    MOST_LETTERS,
     MULTIPLIER,
     Evidence,
     Index,
@@ -59,6 +60,12 @@ def test_an_unknown_word_has_its_n_grams_of_length_one_in_all(tables):
     # ` x` once and `xx` twice, sublinear: (1, 1 + ln 2) over its length.
     tf = np.array([1, 1 + np.log(2)]) / np.hypot(1, 1 + np.log(2))
     np.testing.assert_allclose(evidence, [[2, 0], [1, 1], [2 * tf[0], 4 * tf[1]], [0, 0]], rtol=1e-3)
+
+
+def test_of_a_word_without_an_end_the_beginning_is_read(tables):
+    words = ["x" * MOST_LETTERS + tail for tail in ("", "y", "x" * 10_000)]
+    sums, norms = tables.of_spelling(words)
+    assert (sums == sums[0]).all() and (norms == norms[0]).all()
 
 
 def test_a_text_is_judged_by_its_different_words_and_pairs(tables):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from sklearn.svm import LinearSVC
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.samples import SampleTweet, sample_corpus, write_sample_corpus
-from adc.samples.lexicons import Lexicon, lexicon
+from adc.samples.lexicons import Lexicon, fill, lexicon
 
 CORPUS = sample_corpus()
 MARKS = re.compile(r"@\w+|https?://\S+|#\S+")
@@ -226,3 +227,12 @@ def _slots(template: str) -> list[str]:
 def _unfilled(source: Lexicon, words_of: list[Lexicon]) -> set[str]:
     names = {name for lexicon_ in words_of for name in lexicon_.words}
     return {template for template in [*_templates(source), "$but"] if set(_slots(template)) - names}
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [("رحت ل$place اليوم", "رحت للسوق اليوم"), ("رحت $place", "رحت السوق"), ("ل$name", "لسعاد")],
+)
+def test_an_article_after_the_preposition_li_is_written_as_one_word_with_it(template, filled):
+    words = Lexicon(words={"place": ["السوق"], "name": ["سعاد"]})
+    assert fill(template, [words], random.Random(0)) == filled
