@@ -38,7 +38,7 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
         raise UsageError("classify takes a column of texts, not a table: classify(table['text'])")
     settings = load_settings().score
     place = (settings.bundle or SHIPPED) if bundle is None else bundle
-    predictor = Predictor.of(place if isinstance(place, Bundle) else _stored(place), settings)
+    predictor = Predictor(place if isinstance(place, Bundle) else _stored(place), settings)
     whole = [whole_text(text, f"classify takes texts, and number {n}") for n, text in enumerate(texts, 1)]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))

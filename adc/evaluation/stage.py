@@ -72,7 +72,7 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
     taxonomy = DIALECTS.restricted_to(sorted(answers.union(labels["label"])))
-    predictors = [Predictor.of(bundle, job.settings.score) for bundle in models]
+    predictors = [Predictor(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
     try:
         reports = [_evaluated(job, each, judged[each.bundle.model], taxonomy) for each in predictors]

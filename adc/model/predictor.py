@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,25 +37,15 @@ PREDICTION = pa.struct(
         ("note", pa.string()),
     ]
 )
-COLUMNS = tuple(field.name for field in PREDICTION)
+COLUMNS = tuple(column.name for column in PREDICTION)
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A bundle and how its probabilities are told; see the settings score.…"""
+    """A bundle, and by the settings score.… how its probabilities are computed and told."""
 
     bundle: Bundle
-    abstain_below: float = 0.0
-    plausible_mass: float = 0.9
-    top_k: int = 3
-    batch_size: int = 256
-
-    @classmethod
-    def of(cls, bundle: Bundle, settings: ScoreSettings) -> Self:
-        """The predictor that score.… asks for."""
-        return cls(
-            bundle, settings.abstain_below, settings.plausible_mass, settings.top_k, settings.batch_size
-        )
+    settings: ScoreSettings = field(default_factory=ScoreSettings)
 
     @cached_property
     def _regions(self) -> tuple[list[str], np.ndarray]:
@@ -97,11 +87,12 @@ class Predictor:
             pairs, pair_of = np.unique(known, return_inverse=True)
             of_pairs = self._forward.of_pairs(read.pair_rows[pairs])
         starts = np.cumsum(tokens.lengths) - tokens.lengths
+        batch_size = self.settings.batch_size
         result = np.empty((len(texts), len(self.bundle.labels)), np.float32)
-        most = min(len(texts), self.batch_size) * tokens.lengths.max(initial=0)
+        most = min(len(texts), batch_size) * tokens.lengths.max(initial=0)
         space = np.empty((most, self._forward.width), np.float32)
-        for start in range(0, len(texts), self.batch_size):
-            batch = slice(start, start + self.batch_size)
+        for start in range(0, len(texts), batch_size):
+            batch = slice(start, start + batch_size)
             lengths = tokens.lengths[batch]
             steps = np.arange(lengths.max())[:, None]
             # Behind a text's end any word will do.
@@ -134,7 +125,7 @@ class Predictor:
 
     # What was computed on the way does not travel.
     def __getstate__(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def _forward(self) -> Forward:
@@ -151,7 +142,7 @@ class Predictor:
         columns = {name: array.take(place) for name, array in told.items()}
         columns["note"] = pc.coalesce(notes, columns["note"])
         return pa.StructArray.from_arrays(
-            [columns[field.name] for field in PREDICTION], fields=list(PREDICTION)
+            [columns[column.name] for column in PREDICTION], fields=list(PREDICTION)
         )
 
     def _told(self, probabilities: np.ndarray) -> dict[str, pa.Array]:
@@ -162,10 +153,11 @@ class Predictor:
         order = np.argsort(-probabilities, axis=1, kind="stable")  # (N, C)
         ranked = np.take_along_axis(probabilities, order, axis=1)
         # The smallest set of dialects that holds the mass: all before it is reached, and the one reaching it.
-        sizes = np.minimum((np.cumsum(ranked, axis=1) < self.plausible_mass).sum(axis=1) + 1, classes)
+        before = np.cumsum(ranked, axis=1) < self.settings.plausible_mass
+        sizes = np.minimum(before.sum(axis=1) + 1, classes)
         confidence = ranked[:, 0].astype(np.float64)
-        low = confidence < self.abstain_below
-        top = min(self.top_k, classes)
+        low = confidence < self.settings.abstain_below
+        top = min(self.settings.top_k, classes)
         listed = pa.StructArray.from_arrays(
             [
                 labels.take(pa.array(order[:, :top].ravel())),

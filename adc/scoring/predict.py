@@ -19,7 +19,7 @@ PREDICTION_DDL = PREDICTIONS.nullable(COLUMNS)
 
 def shared_predictor(spark: SparkSession, bundle: Bundle, settings: ScoreSettings) -> Broadcast[Predictor]:
     """A predictor that is sent once to every worker and kept there: tasks that follow find it warm."""
-    return spark.sparkContext.broadcast(Predictor.of(bundle, settings))
+    return spark.sparkContext.broadcast(Predictor(bundle, settings))
 
 
 def with_predictions(rows: DataFrame, shared: Broadcast[Predictor]) -> DataFrame:

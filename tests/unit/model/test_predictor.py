@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.model.predictor import COLUMNS, PREDICTION, Predictor, judged_notes
+from adc.settings import ScoreSettings
 
 TEXTS = [
     "عايز كده",
@@ -58,7 +59,7 @@ def certain(tiny_bundle):
             blend=0.0,
             temperature=1.0,
         )
-        return Predictor(bundle, **options)
+        return Predictor(bundle, ScoreSettings(**options))
 
     return predictor_of
 
@@ -106,7 +107,9 @@ def test_probabilities_are_told_by_temperature_and_sum_to_one(predictor, tiny_bu
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_a_texts_probabilities_depend_on_the_text_alone(tiny_bundle, places, batch_size):
     alone = np.concatenate([Predictor(tiny_bundle).probabilities([text]) for text in TEXTS])
-    together = Predictor(tiny_bundle, batch_size=batch_size).probabilities([TEXTS[place] for place in places])
+    together = Predictor(tiny_bundle, ScoreSettings(batch_size=batch_size)).probabilities(
+        [TEXTS[place] for place in places]
+    )
     np.testing.assert_allclose(together, alone[places], atol=1e-6)
 
 
