@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from adc.errors import RunError, UsageError
-from adc.scraping.ranks import WavesInIdOrder, parted, ranked
+from adc.scraping.ranks import parted, ranked
 from adc.scraping.server import Behaviour, LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
@@ -170,14 +170,6 @@ def test_the_work_is_ranked_in_the_order_of_ids(spark, tmp_path):
     )
     todo = ranked(ids.repartition(7), str(tmp_path))
     assert rows(todo, "rank", "id_num") == [(n - 1, n * n) for n in range(1, 101)]
-
-
-@pytest.mark.parametrize(("first", "total"), [(8, 100), (100, 100), (8, 30), (8, 0)])
-def test_waves_are_whole_batches_that_together_are_the_work(first, total):
-    waves = list(WavesInIdOrder(total, first, batch_size=4, seconds=10, rate=lambda: 1.1))
-    assert [rank for wave in waves for rank in wave] == list(range(total))
-    assert all(len(wave) % 4 == 0 for wave in waves[:-1])
-    assert len(waves) <= 1 if first >= total else len(waves) > 1
 
 
 @pytest.mark.parametrize(
