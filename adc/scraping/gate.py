@@ -81,6 +81,12 @@ class GateServer:
             return self._limiter.stopped
 
     @property
+    def failure(self) -> str:
+        """Why the latest request that was not served was not."""
+        with self._changed:
+            return self._limiter.failure
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """Ids by outcome, as the tasks tell; a task that Spark ran twice told twice."""
         with self._changed:
@@ -120,7 +126,7 @@ class GateServer:
                     self._began = self._began or time.monotonic()
                     connection = self._waiting.popleft()
                     connection.turns += 1
-                    connection.tell({"go": True})
+                    connection.tell({"go": self._limiter.served})
                 else:
                     self._changed.wait(BEAT_SECONDS if wait is None else min(wait, BEAT_SECONDS))
                 self._hang_up_on_the_silent()
@@ -219,7 +225,7 @@ class Gate:
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sending = threading.Lock()
-        self._turns: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._turns: queue.SimpleQueue[Exception | int] = queue.SimpleQueue()
         self._left = threading.Event()
         self._send(f"{key} {task}")
         for target in (self._listen, self._live):
@@ -236,13 +242,17 @@ class Gate:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def enter(self) -> None:
-        """Returns when one request may be sent; raises StoppedError when none may be any more."""
+    def enter(self) -> int:
+        """Returns when one request may be sent: how many have been served by then.
+
+        Raises StoppedError when none may be sent any more.
+        """
         self._send(json.dumps({"enter": True}))
-        refusal = self._turns.get()
-        if refusal is not None:
-            self._turns.put(refusal)  # for the other threads
-            raise refusal
+        turn = self._turns.get()
+        if isinstance(turn, Exception):
+            self._turns.put(turn)  # for the other threads
+            raise turn
+        return turn
 
     def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
         """That request is over: what was decided on its answer, and the ids that it settled, by outcome."""
@@ -261,6 +271,6 @@ class Gate:
     def _listen(self) -> None:
         with self._socket.makefile("rb") as lines, suppress(OSError):
             for line in lines:
-                stop = json.loads(line).get("stop")
-                self._turns.put(StoppedError(stop) if stop else None)
+                told = json.loads(line)
+                self._turns.put(StoppedError(told["stop"]) if "stop" in told else told["go"])
         self._turns.put(ConnectionError("the driver's gate is gone"))

@@ -16,7 +16,8 @@ class Limiter:
     """At most `rate` requests a second (0: no limit) and `in_flight` under way.
 
     `patience` tries that fail in a row stop the job, as one does that shows the API to refuse this client;
-    `stopped` is the reason. Times are seconds of any clock that does not go back.
+    `stopped` is the reason. `served` requests were answered; `failure` is why the latest of the others was
+    not. Times are seconds of any clock that does not go back.
     """
 
     rate: float
@@ -24,6 +25,8 @@ class Limiter:
     patience: int
     under_way: int = 0
     stopped: str | None = None
+    served: int = 0
+    failure: str = ""
     _failed_in_a_row: int = 0
     _next: float = 0.0
     _paused_until: float = 0.0
@@ -45,8 +48,10 @@ class Limiter:
         self.under_way -= 1
         if decision.action is Action.ACCEPT:
             self._failed_in_a_row = 0
+            self.served += 1
         elif not decision.harmless:
             self._failed_in_a_row += 1
+            self.failure = decision.reason
         if decision.action in (Action.ACCEPT, Action.PAUSE):
             self._paused_until = max(self._paused_until, now + decision.wait)
         if decision.action is Action.STOP:

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from adc.scraping.apis import LookupApi
 from adc.scraping.gate import StoppedError
-from adc.scraping.policy import TOO_LARGE, Action, Decision, Policy
+from adc.scraping.policy import REFUSED_BATCH, TOO_LARGE, Action, Decision, Policy
 from adc.texts import without_surrogates
 
 # In the counts, not an outcome: what an answer holds beyond the ids that were asked for.
 UNREQUESTED = "unrequested"
+REFUSED_ALONE = REFUSED_BATCH | {TOO_LARGE}
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Outcome:
 class Turns(Protocol):
     """What a gate does: `enter` waits for a turn or raises StoppedError, `leave` gives it back."""
 
-    def enter(self) -> None:
-        """Waits for a turn."""
+    def enter(self) -> int:
+        """Waits for a turn; how many requests of the job have been served by then."""
 
     def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
         """Gives it back, with what was decided and the ids settled by outcome."""
@@ -46,45 +47,58 @@ def look_up(
 ) -> list[Outcome]:
     """An outcome for every id, in their order; when the job is stopped, for those judged by then.
 
-    A batch that is refused, or fails every time, is split to find the id that causes it. Both halves are
-    asked before either is split again, so that a lone bad id never makes a long row of failures. What the
-    API has refused as too large is not asked again, of this batch or the next.
+    A batch that is refused, or fails every time, is split to find the ids that cause it. One id of it is
+    asked alone first, whose answer shows that the API is in order, then both halves, before either is split
+    again: so bad ids never make a long row of failures. What the API has refused as too large is not asked
+    again, of this batch or the next. Ids that fail while it serves nothing, to anybody, are not judged.
     """
     judged: dict[str, Outcome] = {}
+    failed: dict[str, Outcome] = {}
     parts = deque([(list(dict.fromkeys(ids)), 0)] if ids else [])  # with the requests they were in before
+    before: int | None = None
+    served = False
     try:
         while parts:
             part, requests = parts.popleft()
             attempt, pauses = 1, 0
-            action = Action.SPLIT if len(part) > api.most else Action.RETRY
-            while action in (Action.RETRY, Action.PAUSE):
-                turns.enter()
+            decision = Decision(Action.SPLIT if len(part) > api.most else Action.RETRY, harmless=True)
+            while decision.action in (Action.RETRY, Action.PAUSE):
+                by_now = turns.enter()
+                before = by_now if before is None else before
                 reply, answers = api.ask(part)
                 requests += 1
                 decision = policy.decide(reply, attempt, len(part), pauses=pauses)
-                action = decision.action
-                outcomes: list[Outcome] = []
+                served = served or by_now > before or decision.action is Action.ACCEPT
                 counts: Counter[str] = Counter()
-                if action is Action.ACCEPT:
+                if decision.action is Action.ACCEPT:
                     outcomes = [_outcome(id_, answers.get(id_), reply.status, requests) for id_ in part]
+                    judged |= {outcome.id: outcome for outcome in outcomes}
+                    counts.update(outcome.status for outcome in outcomes)
                     counts[UNREQUESTED] = len(answers.keys() - set(part))
-                elif action is Action.FAIL:
+                elif decision.action is Action.FAIL:
                     reason = without_surrogates(decision.reason)
-                    outcomes = [Outcome(id_, "failed", None, reply.status, reason, requests) for id_ in part]
-                judged |= {outcome.id: outcome for outcome in outcomes}
-                counts.update(outcome.status for outcome in outcomes)
+                    outcome = Outcome(part[0], "failed", None, reply.status, reason, requests)
+                    failed[outcome.id] = outcome
+                    counts[outcome.status] = 1
+                    # Of one id alone it is the id that is refused.
+                    served = served or reply.too_long or (len(ids) == 1 and reply.status in REFUSED_ALONE)
                 turns.leave(decision, counts)
-                pauses += action is Action.PAUSE
-                if action is Action.RETRY:
+                pauses += decision.action is Action.PAUSE
+                if decision.action is Action.RETRY:
                     attempt += 1
                     sleep(decision.wait)
                 elif reply.status == TOO_LARGE:
                     api.most = min(api.most, max(1, len(part) // 2))
-            if action is Action.SPLIT:
+            if decision.action is Action.SPLIT:
+                if not decision.harmless and len(part) > 2:
+                    parts.appendleft((part[:1], requests))
+                    part = part[1:]
                 middle = len(part) // 2
                 parts.extend([(part[:middle], requests), (part[middle:], requests)])
     except StoppedError:
         pass
+    if served:
+        judged |= failed
     return [judged[id_] for id_ in ids if id_ in judged]
 
 

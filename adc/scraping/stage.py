@@ -238,6 +238,11 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
                 "for 400 or 422 scrape.batch_size, and for 401 or 403 the token in ADC_SCRAPE__TOKEN; then "
                 "run the same again, to go on"
             )
+        if judged < total:
+            raise RunError(
+                f"the API at scrape.url served nothing while {total - judged:,} ids were asked for, the last "
+                f"time: {gate.failure}. They are left unasked; run the same again, to go on"
+            )
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:

@@ -231,8 +231,22 @@ def test_an_api_that_serves_nobody_stops_the_run_and_leaves_ids_unasked(job, lak
         with pytest.raises(RunError, match=r"18 tries in a row failed, the last: "):
             scrape(run, ids(*(f"{number}," for number in range(1, 200))))
         assert server.statistics.requests <= 18 + 8
-    assert checked(run)["unasked"] > 150
-    assert lake.read(RAW_TWEETS).where("status <> 'failed'").count() == 0
+    assert checked(run)["unasked"] == 199
+    assert lake.read(RAW_TWEETS).count() == 0
+
+
+def test_the_last_ids_of_a_list_stay_unasked_in_an_outage(job, lake, ids):
+    listed = ids("1,", "2,", "3,")
+    with LookupServer({"1": "شلونك"}, Behaviour(error_rate=1)) as server:
+        run = job("scrape", scrape__url=server.url, scrape__max_attempts=1)
+        with pytest.raises(RunError, match=r"served nothing while 3 ids were asked for, the last time: "):
+            scrape(run, listed)
+    assert checked(run)["unasked"] == 3
+    assert lake.read(RAW_TWEETS).count() == 0
+    with LookupServer({"1": "شلونك"}) as server:
+        again = job("scrape", scrape__url=server.url)
+        scrape(again, listed)
+    assert checked(again) == {"input": 3, "asked": 3, "found": 1, "missing": 2}
 
 
 def test_one_task_may_have_all_requests_under_way(job, ids):

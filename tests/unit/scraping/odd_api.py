@@ -23,19 +23,21 @@ GONE = {"20": ("Not Found Error", "resource-not-found"), "21": ("Authorization E
 
 
 class Turns:
-    """A gate for one, which never lets anybody wait."""
+    """A gate that never lets anybody wait, for one; the API serves others meanwhile, or this one `alone`."""
 
-    def __init__(self, patience: int = 10_000) -> None:
+    def __init__(self, patience: int = 10_000, alone: bool = False) -> None:
+        self.alone = alone
         self.limiter = Limiter(0, 1, patience)
         self.decisions: list[Decision] = []
         self.counts: Counter[str] = Counter()
         self.requests = 0
 
-    def enter(self) -> None:
+    def enter(self) -> int:
         if self.limiter.stopped:
             raise StoppedError(self.limiter.stopped)
         self.limiter.under_way += 1
         self.requests += 1
+        return self.limiter.served if self.alone else self.requests
 
     def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
         self.limiter.leave(decision, now=0.0)

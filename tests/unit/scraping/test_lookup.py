@@ -16,10 +16,12 @@ IDS = ["4", "1175358310087892993", "2", "404", "3"]
 TOKEN = "s3cr3t-t0k3n"
 
 
-def asked(url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0, patience=10_000):
+def asked(
+    url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0, patience=10_000, alone=False
+):
     """(outcomes, seconds that would have been slept, the turns taken)."""
     slept: list[float] = []
-    turns = Turns(patience)
+    turns = Turns(patience, alone)
     api = BatchApi(url, token, timeout, max_body)
     return look_up(api, Policy(max_attempts), ids, turns, sleep=slept.append), slept, turns
 
@@ -214,7 +216,7 @@ def test_what_was_judged_before_a_stop_is_kept():
 @pytest.mark.parametrize("status", [400, 500])
 def test_an_api_that_fails_whatever_it_is_asked_costs_no_more_than_the_patience(status):
     with answering(b"{}", status) as url:
-        outcomes, _, turns = asked(url, [str(number) for number in range(1000)], patience=24)
+        outcomes, _, turns = asked(url, [str(number) for number in range(1000)], patience=24, alone=True)
     assert turns.requests == 24
     assert outcomes == []
     assert turns.limiter.stopped == f"24 tries in a row failed, the last: HTTP {status}"
@@ -233,6 +235,45 @@ def test_one_id_that_breaks_the_api_is_found_among_a_thousand_before_patience_en
     assert turns.limiter.stopped is None
     assert [outcome.id for outcome in outcomes if outcome.status == "failed"] == [poison]
     assert sum(outcome.status == "found" for outcome in outcomes) == 999
+
+
+@pytest.mark.parametrize("status, every", [(400, 20), (422, 10), (500, 100)])
+def test_many_ids_that_the_api_cannot_bear_are_found_before_patience_ends(status, every):
+    ids = [str(number) for number in range(1, 1001)]
+    poison = set(ids[every // 2 :: every])
+
+    def answer(asked_ids):
+        body = json.dumps(dict.fromkeys(asked_ids, "نص")).encode()
+        return (status, b"", {}) if poison & set(asked_ids) else (200, body, {})
+
+    with api(answer) as url:
+        outcomes, _, turns = asked(url, ids, patience=Policy(3).patience(1))
+    assert turns.limiter.stopped is None
+    assert {outcome.id for outcome in outcomes if outcome.status == "failed"} == poison
+    assert sum(outcome.status == "found" for outcome in outcomes) == len(ids) - len(poison)
+
+
+@pytest.mark.parametrize("ids", [["1"], ["1", "2", "3"]])
+def test_ids_that_fail_while_the_api_serves_nothing_are_not_judged(ids):
+    with answering(b"", 503) as url:
+        outcomes, _, turns = asked(url, ids, alone=True)
+        assert outcomes == []
+        assert turns.limiter.stopped is None
+        assert turns.limiter.failure == "HTTP 503"
+        # But what fails while others are served is to blame itself.
+        outcomes, _, _ = asked(url, ids)
+    assert [outcome.status for outcome in outcomes] == ["failed"] * len(ids)
+
+
+def test_the_first_id_of_a_batch_is_judged_by_what_the_api_serves_after_it():
+    def answer(ids):
+        return (400, b"{}", {}) if "1" in ids else (200, json.dumps(dict.fromkeys(ids, "نص")).encode(), {})
+
+    with api(answer) as url:
+        outcomes, _, _ = asked(url, ["1", "2", "3"], alone=True)
+        alone, _, _ = asked(url, ["1"], alone=True)
+    assert [outcome.status for outcome in outcomes] == ["failed", "found", "found"]
+    assert [outcome.status for outcome in alone] == ["failed"]
 
 
 @pytest.mark.parametrize(
@@ -307,11 +348,11 @@ def test_halving_finds_the_ids_that_the_api_cannot_bear():
         outcomes, _, requests = looked_up(url, ids)
     assert [outcome.id for outcome in outcomes] == ids
     assert {outcome.id: outcome for outcome in outcomes if outcome.status != "found"} == {
-        "13": Outcome("13", "failed", None, 400, "HTTP 400", 11),
+        "13": Outcome("13", "failed", None, 400, "HTTP 400", 10),
         "99": Outcome("99", "missing", None, 200, None, 5),
-        "700": Outcome("700", "failed", None, 400, "HTTP 400", 11),
+        "700": Outcome("700", "failed", None, 400, "HTTP 400", 10),
     }
-    assert requests < 45  # 2 ids, a halving and its other half on each of 10 levels
+    assert requests < 60  # 2 ids; a halving, its other half and an id alone on each of 10 levels
 
 
 def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
