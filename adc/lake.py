@@ -56,8 +56,12 @@ CLEARED_AWAY = (
     "DELTA_LOG_FILE_NOT_FOUND",
     "DELTA_MISSING_FILES_UNEXPECTED_VERSION",
     "DELTA_MISSING_CHANGE_DATA",
+    # A copy of the table from before the checkpoint has been put back.
+    "DELTA_STREAMING_TRAILING_COMMIT_MISSING",
     "FAILED_READ_FILE.FILE_NOT_EXIST",
 )
+
+RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
 
 class Lake:
@@ -67,10 +71,18 @@ class Lake:
         self.spark = spark
         self.files = Files(spark)
         self.root = self.files.qualified(settings.root)
-        if odd := set(self.root) & set("[]{}*?\\"):
-            raise UsageError(f"lake.root: Spark takes {' '.join(sorted(odd))} in {self.root} for a pattern")
+        if odd := set(self.root) & set("[]{}*?\\`"):
+            raise UsageError(f"lake.root: Spark cannot take {' '.join(sorted(odd))} in {self.root} as it is")
         self._catalog = settings.catalog
+        if self._catalog and not self._has_schema(self._catalog):
+            raise UsageError(f"lake.catalog: Spark knows no schema {self._catalog}")
         self._small_files = settings.small_files
+
+    def _has_schema(self, name: str) -> bool:
+        try:
+            return self.spark.catalog.databaseExists(name)
+        except AnalysisException as error:  # no such catalog, or no name
+            raise UsageError(f"lake.catalog={name}: {str(error).splitlines()[0]}") from None
 
     def path(self, *parts: str) -> str:
         """The URI of something under the lake's root."""
@@ -166,6 +178,19 @@ class Lake:
         if anew or (self.files.exists(latest) and self.files.read_text(latest) != own):
             self.files.delete(checkpoint)
         self.files.write_text(latest, own)
+
+    def went_on(self, checkpoint: str, kind: str = "all") -> bool:
+        """To be called after a stream: whether no other of its kind was begun meanwhile.
+
+        Else the target may hold results of both: both start anew the next time.
+        """
+        folder, _, own = checkpoint.rpartition("/")
+        latest = f"{folder}/latest-{kind}"
+        if self.files.read_text(latest) == own:
+            return True
+        self.files.write_text(latest, "")
+        self.files.delete(checkpoint)
+        return False
 
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""

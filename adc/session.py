@@ -23,6 +23,7 @@ REQUIRED = {
     "spark.scheduler.mode": "FAIR",
     **{f"spark.executorEnv.{name}": value for name, value in TENSORFLOW_ENVIRONMENT.items()},
 }
+PARTITIONS = "spark.sql.shuffle.partitions"
 
 
 def spark_session(name: str, settings: Settings) -> SparkSession:
@@ -30,4 +31,9 @@ def spark_session(name: str, settings: Settings) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in {**settings.spark, **REQUIRED}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    # What is shuffled is cleaned or scored next: by every task slot, however few parts the settings ask for.
+    slots = spark.sparkContext.defaultParallelism
+    if int(spark.conf.get(PARTITIONS) or 0) < slots:
+        spark.conf.set(PARTITIONS, slots)
+    return spark

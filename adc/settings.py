@@ -58,7 +58,8 @@ class LakeSettings(Section):
     )
     catalog: str | None = Field(
         None,
-        description="catalog.schema that holds the tables by name; unset: they are paths under lake.root.",
+        description="catalog.schema that holds the tables by name, there already and kept by a metastore; "
+        "unset: they are paths under lake.root.",
     )
     small_files: Count = Field(
         64,

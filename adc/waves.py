@@ -139,4 +139,7 @@ class Waves:
 
     def _commit(self, staged: str) -> None:
         self.job.count(**self.commit(self.job.lake.spark.read.parquet(staged)))
-        self.job.lake.files.delete(staged)
+        files = self.job.lake.files
+        # Of a run's staged files the newest tells that it lives; some are written once and read for days.
+        files.write_text(f"{self.job.staging}/alive", "")
+        files.delete(staged)

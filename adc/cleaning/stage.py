@@ -10,7 +10,7 @@ from adc.archives import kept_columns, open_archive
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.job import Job
-from adc.lake import latest_changes, nulls_last
+from adc.lake import RUN_BESIDE, latest_changes, nulls_last
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
@@ -50,6 +50,8 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         if not job.lake.files.exists(checkpoint):
             job.say("a full pass: no earlier run with these tables and this profile is known")
         waves.stream(job.lake.changes(RAW_TWEETS), checkpoint)
+        if not job.lake.went_on(checkpoint):
+            job.say(RUN_BESIDE)
     job.wrote(CLEAN_TWEETS, QUARANTINE)
     for table in (CLEAN_TWEETS, QUARANTINE):
         job.lake.ensure(table)

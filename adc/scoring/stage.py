@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from adc.archives import kept_columns, open_archive
 from adc.errors import UsageError
 from adc.job import Job
-from adc.lake import latest_changes, nulls_last
+from adc.lake import RUN_BESIDE, latest_changes, nulls_last
 from adc.model.bundle import SHIPPED, Bundle, load_bundle
 from adc.model.predictor import Predictor
 from adc.model.store import open_bundle
@@ -91,6 +91,8 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         if not lake.files.exists(checkpoint):
             job.say("a full pass: no earlier run of this model over these tables is known")
         waves.stream(lake.changes(CLEAN_TWEETS), checkpoint)
+        if not lake.went_on(checkpoint, bundle.model):
+            job.say(RUN_BESIDE)
     job.wrote(PREDICTIONS)
     lake.ensure(PREDICTIONS)
     lake.compact(PREDICTIONS)

@@ -1,12 +1,14 @@
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from adc.cleaning import load_profile
+from adc.cleaning import load_profile, stage
 from adc.cleaning.stage import clean, on_all_slots
 from adc.errors import UsageError
-from adc.lake import Lake
+from adc.lake import RUN_BESIDE, Lake
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows
@@ -102,6 +104,40 @@ def test_going_back_to_earlier_settings_cleans_all_again(lake, run):
     for words, expected in ((2, 1), (1, 2), (2, 1)):
         run(clean__min_words=words)
         assert len(contents(lake, CLEAN_TWEETS)) == expected
+
+
+def test_of_two_runs_at_once_under_other_settings_both_start_anew(lake, run, monkeypatch, capsys):
+    put(lake, {"id": "1", "text": GOOD})
+    commit, light = stage.commit_cleaned, {"clean__profile": "light"}
+
+    def beside(job, staged):
+        monkeypatch.setattr(stage, "commit_cleaned", commit)
+        assert run(**light) == {"input": 1, "clean": 1}
+        return commit(job, staged)
+
+    monkeypatch.setattr(stage, "commit_cleaned", beside)
+    run()
+    assert RUN_BESIDE in capsys.readouterr().out
+    for settings, profile in (({}, "model"), (light, "light"), ({}, "model")):
+        assert run(**settings) == {"input": 1, "clean": 1}
+        assert contents(lake, CLEAN_TWEETS, "profile_hash") == [(load_profile(profile).hash,)]
+    assert RUN_BESIDE not in capsys.readouterr().out
+
+
+def test_a_copy_of_the_table_that_is_put_back_is_cleaned_whole(lake, run, tmp_path, capsys):
+    table = tmp_path / "lake" / "raw_tweets"
+    put(lake, {"id": "1", "text": GOOD})
+    run()
+    shutil.copytree(table, tmp_path / "aside")
+    for number in "23":
+        put(lake, {"id": number, "text": GOOD})
+    run()
+    shutil.rmtree(table)
+    shutil.move(tmp_path / "aside", table)
+    put(lake, {"id": "4", "text": GOOD})
+    assert run() == {"input": 2, "clean": 2}
+    assert "a full pass" in capsys.readouterr().out
+    assert ("4",) in contents(lake, CLEAN_TWEETS, "id")
 
 
 def test_an_archive_without_ids_is_cleaned_with_authors_in_one_split_each(lake, run, tmp_path):

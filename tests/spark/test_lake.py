@@ -1,4 +1,5 @@
 import random
+import re
 import string
 import threading
 
@@ -8,7 +9,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from adc.errors import UsageError
 from adc.lake import Lake, as_rows, labelled_tweets, latest_changes, retry_conflicts
+from adc.session import PARTITIONS, spark_session
+from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, TABLES
 from tests.spark.contents import clean_rows, contents, raw_rows, rows
 
@@ -184,6 +188,33 @@ def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):
         assert not lake.files.exists(lake_root)
     finally:
         spark.sql("DROP SCHEMA by_name CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            {"lake__catalog": "spark_catalog.nosuch"},
+            "Spark knows no schema spark_catalog.nosuch",
+        ),
+        ({"lake__catalog": "nosuch.schema"}, "lake.catalog"),
+        ({"lake__catalog": "my-cat.schema"}, "lake.catalog=my-cat.schema: "),
+        ({"lake__root": "a`b"}, "lake.root: Spark cannot take ` in "),
+    ],
+)
+def test_where_no_tables_can_be_is_refused(spark, settings, overrides, problem):
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        Lake(spark, settings(**overrides).lake)
+
+
+def test_a_session_shuffles_into_as_many_parts_as_there_are_task_slots(spark):
+    before, slots = spark.conf.get(PARTITIONS), spark.sparkContext.defaultParallelism
+    try:
+        for given, parts in ((1, slots), (slots + 3, slots + 3)):
+            spark.conf.set(PARTITIONS, given)
+            assert spark_session("tests", Settings()).conf.get(PARTITIONS) == str(parts)
+    finally:
+        spark.conf.set(PARTITIONS, before)
 
 
 def test_of_a_wave_of_changes_the_last_state_and_what_is_gone(spark):
