@@ -136,7 +136,7 @@ def tell_contradicting(job: Job, rows: DataFrame) -> None:
     labels = rows.groupBy("id").agg(F.sort_array(F.collect_set("dialect")).alias("labels"))
     several = labels.where("size(labels) > 1").orderBy("id")
     if examples := several.take(EXAMPLES):
-        job.count(label_conflict=several.count())
+        job.count(two_labels=several.count())
         shown = ", ".join(f"{row['id']} ({', '.join(row['labels'])})" for row in examples)
         job.say(f"of the same id or text there are rows with unlike labels, of which one is kept: {shown}")
 

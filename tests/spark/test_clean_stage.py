@@ -163,7 +163,7 @@ def test_equal_texts_with_unlike_labels_are_told(run, lake, tmp_path, capsys):
     archive.write_text(
         "text,dialect\nصباح الخير يا علي,EG\nصباح الخير يا علي,AE\nيا هلا والله,IQ\nيا هلا والله,\n"
     )
-    assert run(str(archive)) == {"input": 4, "clean": 2, "duplicate": 2, "label_conflict": 1}
+    assert run(str(archive)) == {"input": 4, "clean": 2, "duplicate": 2, "two_labels": 1}
     assert "of which one is kept: sha256:" in capsys.readouterr().out
     assert contents(lake, CLEAN_TWEETS, "dialect") == [("AE",), ("IQ",)]
 

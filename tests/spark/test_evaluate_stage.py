@@ -138,7 +138,7 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     said = capsys.readouterr().out
     assert "labels that no model answers with: egypt; input.labels" in said
     assert "rows with unlike labels, of which one is kept: 6 (EG, MA)" in said
-    assert told_twice.counts["label_conflict"] == 1
+    assert told_twice.counts["two_labels"] == 1
 
 
 def test_labels_that_can_be_none_are_refused(
