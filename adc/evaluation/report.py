@@ -18,6 +18,7 @@ from adc.evaluation.metrics import LabelScore, Reliability, Score
 from adc.evaluation.paired import Difference, holm
 from adc.evaluation.selective import LengthScore, Plausible, RiskCoverage
 from adc.model.explanation import Word
+from adc.progress import duration
 
 # Models are told apart by so many colours; the style holds them.
 COLOURS = 6
@@ -256,13 +257,6 @@ def _probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M} UTC"
 
@@ -285,7 +279,7 @@ def _page() -> Template:
         "points": _points,
         "probability": _probability,
         "number": "{:,}".format,
-        "duration": _duration,
+        "duration": duration,
         "moment": _moment,
         "by_label": _by_label,
         "has_latin": re.compile("[A-Za-z]").search,

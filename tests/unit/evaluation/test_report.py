@@ -119,7 +119,7 @@ def percent(share):
 def test_the_page_shows_every_figure_it_was_given():
     page = Page(render(REPORT))
 
-    figures = ["1 min 35 s", "31.7 s", "2 h 01 min", "2026-03-01 12:00 UTC"]
+    figures = ["1 min 35 s", "32 s", "2 h 1 min", "2026-03-01 12:00 UTC"]
     figures += ["gru@0123abcd", "linear@4567cdef", "1,204,882", "1234567890123456789"]
     figures += [percent(MODEL.reliability.ece), percent(MODEL.errors[0].confidence)]
     for result in (MODEL.dialect, MODEL.region):
@@ -334,7 +334,7 @@ def test_words_are_shaded_and_carry_the_dialect_they_speak_for():
 def test_runs_that_failed_and_rows_left_out_are_told(four):
     told = " ".join(Page(render(four)).text.split())
 
-    assert "3 finished runs, 4 min 01 s in all. Failed: the API refused" in told
+    assert "3 finished runs, 4 min 1 s in all. Failed: the API refused" in told
     assert "scrape failed: HTTP 500 187" in told
     assert "clean quarantined: too short 702" in told
 
