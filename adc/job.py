@@ -232,7 +232,7 @@ def _written(job: Job, what: str, write: Callable[[], None]) -> bool:
     try:
         write()
     except (AdcError, Py4JJavaError, PySparkException) as failure:
-        reason = str(getattr(failure, "java_exception", failure)).splitlines()[0]
+        reason = failure if isinstance(failure, AdcError) else cause_of(failure)
         print(f"{job.stage}: {what} cannot be written: {reason}", file=sys.stderr)
         return False
     return True
