@@ -17,10 +17,10 @@ from adc.samples import write_sample_corpus
 from adc.scraping.apis import APIS
 from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
+from adc.scraping.id_order import WavesInIdOrder, parted, placed
 from adc.scraping.limiter import Limiter
 from adc.scraping.lookup import UNREQUESTED
 from adc.scraping.policy import Policy
-from adc.scraping.ranks import WavesInIdOrder, parted, ranked
 from adc.scraping.server import LookupServer, load_corpus
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
@@ -167,7 +167,7 @@ def _number(ids: DataFrame, limit: int | None) -> int:
 def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     scrape_settings = job.settings.scrape
     size = scrape_settings.batch_size or APIS[scrape_settings.api].largest_batch
-    todo = ranked(work.to_ask, job.staging)
+    todo = placed(work.to_ask, job.staging)
     total = _number(todo, limit)
     context = job.lake.spark.sparkContext
     policy = Policy(scrape_settings.max_attempts)
@@ -208,11 +208,11 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             """Ids settled a second, since the first request."""
             return settled() / max(1.0, gate.seconds)
 
-        def wave(ranks: range) -> DataFrame:
+        def wave(places: range) -> DataFrame:
             slots = context.defaultParallelism
             least = REQUESTS_IN_A_ROW * scrape_settings.in_flight * size
-            parts = max(2 * slots, int(slots * len(ranks) / max(PART_SECONDS * rate(), least)))
-            return parted(todo, ranks, parts, size).select("id", "id_num", "dialect")
+            parts = max(2 * slots, int(slots * len(places) / max(PART_SECONDS * rate(), least)))
+            return parted(todo, places, parts, size).select("id", "id_num", "dialect")
 
         first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
         waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds, rate)

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from adc.errors import RunError, UsageError
-from adc.scraping.ranks import parted, ranked
+from adc.scraping.id_order import parted, placed
 from adc.scraping.server import Behaviour, LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
@@ -164,26 +164,26 @@ def test_wrong_usage_is_refused_before_anything_is_touched(
     assert not lake.files.exists(lake_root)
 
 
-def test_the_work_is_ranked_in_the_order_of_ids(spark, tmp_path):
+def test_the_work_has_places_in_the_order_of_ids(spark, tmp_path):
     ids = spark.range(1, 101).selectExpr(
         "CAST(id * id AS STRING) AS id", "id * id AS id_num", "'EG' AS dialect"
     )
-    todo = ranked(ids.repartition(7), str(tmp_path))
-    assert rows(todo, "rank", "id_num") == [(n - 1, n * n) for n in range(1, 101)]
+    todo = placed(ids.repartition(7), str(tmp_path))
+    assert rows(todo, "place", "id_num") == [(n - 1, n * n) for n in range(1, 101)]
 
 
 @pytest.mark.parametrize(
-    ("ranks", "parts", "sizes"),
+    ("places", "parts", "sizes"),
     [
         (range(5, 6), 4, [1]),
         (range(40, 100), 4, [8, 16, 16, 16, 4]),
         (range(12), 2, [4, 8]),
     ],
 )
-def test_a_waves_parts_are_whole_batches_in_order(spark, ranks, parts, sizes):
-    todo = spark.range(200).withColumnRenamed("id", "rank")
-    found = parted(todo, ranks, parts, 4).rdd.glom().collect()
-    assert [row["rank"] for part in found for row in part] == list(ranks)
+def test_a_waves_parts_are_whole_batches_in_order(spark, places, parts, sizes):
+    todo = spark.range(200).withColumnRenamed("id", "place")
+    found = parted(todo, places, parts, 4).rdd.glom().collect()
+    assert [row["place"] for part in found for row in part] == list(places)
     assert [len(part) for part in found if part] == sizes
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from adc.scraping.ranks import WavesInIdOrder
+from adc.scraping.id_order import WavesInIdOrder
 
 
 @pytest.mark.parametrize(("first", "total"), [(8, 100), (100, 100), (8, 30), (8, 0)])
 def test_waves_are_whole_batches_that_together_are_the_work(first, total):
     waves = list(WavesInIdOrder(total, first, batch_size=4, seconds=10, rate=lambda: 1.1))
-    assert [rank for wave in waves for rank in wave] == list(range(total))
+    assert [place for wave in waves for place in wave] == list(range(total))
     assert all(len(wave) % 4 == 0 for wave in waves[:-1])
     assert len(waves) <= 1 if first >= total else len(waves) > 1
 

@@ -1,4 +1,4 @@
-"""The ids to ask in their order: each with its rank, cut into waves, and waves into the parts of tasks."""
+"""The ids to ask in their order: each with its place, cut into waves, and waves into the parts of tasks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
-    """The ids with their `rank` in the order of ids, from 0 without gaps, staged under the given folder."""
+def placed(to_ask: DataFrame, staging: str) -> DataFrame:
+    """The ids with their `place` in the order of ids, from 0 without gaps, staged under the given folder."""
     spark = to_ask.sparkSession
     position = F.monotonically_increasing_id()  # the partition's number above 33 bits of the row's within it
     to_ask.orderBy("id_num").withColumn("position", position).write.parquet(f"{staging}/ordered")
@@ -20,15 +20,15 @@ def ranked(to_ask: DataFrame, staging: str) -> DataFrame:
         starts.append((row["partition"], start))
         start += row["count"]
     offsets = spark.createDataFrame(starts, "partition BIGINT, start BIGINT")
-    rank = F.col("start") + F.col("position").bitwiseAND(2**33 - 1)
-    with_rank = ordered.join(F.broadcast(offsets), partition == F.col("partition")).withColumn("rank", rank)
-    with_rank.select("rank", "id", "id_num", "dialect").write.parquet(f"{staging}/work")
+    place = F.col("start") + F.col("position").bitwiseAND(2**33 - 1)
+    with_start = ordered.join(F.broadcast(offsets), partition == F.col("partition"))
+    with_start.select(place.alias("place"), "id", "id_num", "dialect").write.parquet(f"{staging}/work")
     return spark.read.parquet(f"{staging}/work")
 
 
 @dataclass
 class WavesInIdOrder:
-    """Cuts the ranks of `total` ids into waves that should take `seconds` each, at so many ids a second.
+    """Cuts the places of `total` ids into waves that should take `seconds` each, at so many ids a second.
 
     The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
     which part of the table it may touch. `given` is how many ids have been handed out.
@@ -52,15 +52,15 @@ class WavesInIdOrder:
             size -= size % self.batch_size
 
 
-def parted(todo: DataFrame, ranks: range, parts: int, batch_size: int) -> DataFrame:
-    """The ranked ids of a wave in about so many partitions of whole batches, in their order.
+def parted(todo: DataFrame, places: range, parts: int, batch_size: int) -> DataFrame:
+    """The placed ids of a wave in about so many partitions of whole batches, in their order.
 
     Every request so asks for as many ids as it may. The first partition is half as long as the others, so
     that two tasks do not end at once.
     """
-    each = batch_size * -(-len(ranks) // (batch_size * parts))
+    each = batch_size * -(-len(places) // (batch_size * parts))
     half = each // (2 * batch_size) * batch_size
-    part = F.floor((F.col("rank") - ranks.start + half) / each).cast("int")
-    ids = todo.where((F.col("rank") >= ranks.start) & (F.col("rank") < ranks.stop))
-    number = 1 + (len(ranks) - 1 + half) // each
-    return ids.repartitionById(number, part).sortWithinPartitions("rank")
+    part = F.floor((F.col("place") - places.start + half) / each).cast("int")
+    ids = todo.where((F.col("place") >= places.start) & (F.col("place") < places.stop))
+    number = 1 + (len(places) - 1 + half) // each
+    return ids.repartitionById(number, part).sortWithinPartitions("place")
