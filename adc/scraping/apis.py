@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from adc.scraping.policy import Reply
+from adc.scraping.policy import Response
 
 # Bytes taken from the socket at a time, so that an over-long answer is noticed before it is held.
 CHUNK_BYTES = 256 * 1024
@@ -48,8 +48,8 @@ class LookupApi(ABC):
         A text, None for an id that is missing, or an exception that says why it is.
         """
 
-    def ask(self, ids: Sequence[str]) -> tuple[Reply, Mapping[str, Any]]:
-        """One request; what the API says of each id is only there when the reply has no problem."""
+    def ask(self, ids: Sequence[str]) -> tuple[Response, Mapping[str, Any]]:
+        """One request; what the API says of each id is only there when the response has no problem."""
         try:
             with self._session().request(
                 **self.request(ids),
@@ -61,19 +61,19 @@ class LookupApi(ABC):
                 status = response.status_code
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if not 200 <= status < 300:
-                    return Reply(status, headers=headers), {}
+                    return Response(status, headers=headers), {}
                 content = self._read(response)
                 if content is None:
                     too_long = f"an answer of more than {self._max_body} bytes (scrape.max_body)"
-                    return Reply(status, too_long, headers, too_long=True), {}
+                    return Response(status, too_long, headers, too_long=True), {}
                 problem, body = parse(content)
                 answers: Mapping[str, Any] = {}
                 if problem is None:
                     problem, answers = self.answers(body)
-                return Reply(status, problem, headers), answers
+                return Response(status, problem, headers), answers
         # The first is raised while the answer's body is read, the second before.
         except (urllib3.exceptions.HTTPError, requests.RequestException) as error:
-            return Reply(None, type(error).__name__), {}
+            return Response(None, type(error).__name__), {}
 
     def _read(self, response: requests.Response) -> bytes | None:
         """The whole body; None if it is too long."""

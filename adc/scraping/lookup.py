@@ -65,29 +65,31 @@ def look_up(
             while decision.action in (Action.RETRY, Action.PAUSE):
                 by_now = turns.enter()
                 before = by_now if before is None else before
-                reply, answers = api.ask(part)
+                response, answers = api.ask(part)
                 requests += 1
-                decision = policy.decide(reply, attempt, len(part), pauses=pauses)
+                decision = policy.decide(response, attempt, len(part), pauses=pauses)
                 served = served or by_now > before or decision.action is Action.ACCEPT
                 counts: Counter[str] = Counter()
                 if decision.action is Action.ACCEPT:
-                    outcomes = [_outcome(id_, answers.get(id_), reply.status, requests) for id_ in part]
+                    outcomes = [_outcome(id_, answers.get(id_), response.status, requests) for id_ in part]
                     judged |= {outcome.id: outcome for outcome in outcomes}
                     counts.update(outcome.status for outcome in outcomes)
                     counts[UNREQUESTED] = len(answers.keys() - set(part))
                 elif decision.action is Action.FAIL:
                     reason = without_surrogates(decision.reason)
-                    outcome = Outcome(part[0], "failed", None, reply.status, reason, requests)
+                    outcome = Outcome(part[0], "failed", None, response.status, reason, requests)
                     failed[outcome.id] = outcome
                     counts[outcome.status] = 1
                     # Of one id alone it is the id that is refused.
-                    served = served or reply.too_long or (len(ids) == 1 and reply.status in REFUSED_ALONE)
+                    served = (
+                        served or response.too_long or (len(ids) == 1 and response.status in REFUSED_ALONE)
+                    )
                 turns.leave(decision, counts)
                 pauses += decision.action is Action.PAUSE
                 if decision.action is Action.RETRY:
                     attempt += 1
                     sleep(decision.wait)
-                elif reply.status == TOO_LARGE:
+                elif response.status == TOO_LARGE:
                     api.most = min(api.most, max(1, len(part) // 2))
             if decision.action is Action.SPLIT:
                 if not decision.harmless and len(part) > 2:

@@ -20,7 +20,7 @@ class Action(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """What came of one request: an HTTP status, or none and the reason why there is no answer.
 
     `problem` is also set for a status of 200 whose body is not what the API promises; `too_long` for an
@@ -67,24 +67,24 @@ class Policy:
     longest_pause: float = 900.0
 
     def decide(
-        self, reply: Reply, attempt: int, ids: int, now: datetime | None = None, pauses: int = 0
+        self, response: Response, attempt: int, ids: int, now: datetime | None = None, pauses: int = 0
     ) -> Decision:
         """What to do after the given attempt (from 1) at a batch of so many ids, which has paused before."""
-        if reply.status is not None and 200 <= reply.status < 300 and reply.problem is None:
-            return Decision(Action.ACCEPT, wait=self._spent(reply, now))
-        reason = reply.problem or f"HTTP {reply.status}"
+        if response.status is not None and 200 <= response.status < 300 and response.problem is None:
+            return Decision(Action.ACCEPT, wait=self._spent(response, now))
+        reason = response.problem or f"HTTP {response.status}"
         split_or_fail = Decision(Action.SPLIT if ids > 1 else Action.FAIL, reason)
-        if reply.too_long or reply.status == TOO_LARGE:
+        if response.too_long or response.status == TOO_LARGE:
             return replace(split_or_fail, harmless=ids > 1)
-        if reply.status in REFUSED_BATCH:
+        if response.status in REFUSED_BATCH:
             return split_or_fail
-        if reply.status == TOO_MANY:
-            return Decision(Action.PAUSE, reason, self.wait(pauses + 1, reply.headers, now))
-        if self._is_transient(reply):
+        if response.status == TOO_MANY:
+            return Decision(Action.PAUSE, reason, self.wait(pauses + 1, response.headers, now))
+        if self._is_transient(response):
             # What fails every time may be one id's fault: halves tell.
             if attempt >= self.max_attempts:
                 return split_or_fail
-            return Decision(Action.RETRY, reason, self.wait(attempt, reply.headers, now))
+            return Decision(Action.RETRY, reason, self.wait(attempt, response.headers, now))
         return Decision(Action.STOP, reason)
 
     def patience(self, in_flight: int) -> int:
@@ -104,16 +104,16 @@ class Policy:
         # The exponent is bounded: a float holds no 2 to the power of thousands.
         return random.uniform(0.5, 1.0) * min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
 
-    def _is_transient(self, reply: Reply) -> bool:
-        if reply.status is None or reply.status in TRANSIENT or reply.status >= 500:
+    def _is_transient(self, response: Response) -> bool:
+        if response.status is None or response.status in TRANSIENT or response.status >= 500:
             return True
-        return 200 <= reply.status < 300
+        return 200 <= response.status < 300
 
-    def _spent(self, reply: Reply, now: datetime | None) -> float:
+    def _spent(self, response: Response, now: datetime | None) -> float:
         """Seconds until an API whose answer says that it was the last one for now gives more."""
-        if reply.headers.get("x-rate-limit-remaining", "").strip() != "0":
+        if response.headers.get("x-rate-limit-remaining", "").strip() != "0":
             return 0.0
-        return min(_until_reset(reply.headers, now or datetime.now(UTC)) or 0.0, self.longest_pause)
+        return min(_until_reset(response.headers, now or datetime.now(UTC)) or 0.0, self.longest_pause)
 
 
 def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adc.scraping.policy import Action, Decision, Policy, Reply, parse_retry_after
+from adc.scraping.policy import Action, Decision, Policy, Response, parse_retry_after
 
 ACCEPT, RETRY, PAUSE = Action.ACCEPT, Action.RETRY, Action.PAUSE
 SPLIT, FAIL, STOP = Action.SPLIT, Action.FAIL, Action.STOP
@@ -56,7 +56,7 @@ POLICY = Policy(max_attempts=3)
 )
 def test_what_to_do_with_a_reply(status, problem, attempt, ids, action):
     # Retry-After fixes the wait, which is drawn otherwise.
-    decision = POLICY.decide(Reply(status, problem, {"retry-after": "7"}), attempt, ids)
+    decision = POLICY.decide(Response(status, problem, {"retry-after": "7"}), attempt, ids)
     reason = "" if action is ACCEPT else problem or f"HTTP {status}"
     # That a batch is too large says nothing of how the API does; that one id is, does.
     harmless = status == 413 and ids > 1
@@ -123,7 +123,7 @@ RESET = str(int(NOW.timestamp()) + 60)
     ],
 )
 def test_an_api_that_says_when_its_limit_is_reset_is_believed(headers, wait):
-    assert POLICY.decide(Reply(429, headers=headers), 1, 9, NOW) == Decision(PAUSE, "HTTP 429", wait)
+    assert POLICY.decide(Response(429, headers=headers), 1, 9, NOW) == Decision(PAUSE, "HTTP 429", wait)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_an_api_that_says_when_its_limit_is_reset_is_believed(headers, wait):
 )
 def test_after_the_last_request_that_a_limit_allows_all_wait(remaining, reset, wait):
     headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-reset": reset}
-    assert POLICY.decide(Reply(200, headers=headers), 1, 9, NOW) == Decision(ACCEPT, wait=wait)
+    assert POLICY.decide(Response(200, headers=headers), 1, 9, NOW) == Decision(ACCEPT, wait=wait)
 
 
 @pytest.mark.parametrize(("ids", "action"), [(2, SPLIT), (1, FAIL)])
 def test_an_answer_that_is_too_long_is_not_asked_for_again(ids, action):
-    decision = POLICY.decide(Reply(200, "long", too_long=True), 1, ids)
+    decision = POLICY.decide(Response(200, "long", too_long=True), 1, ids)
     assert decision == Decision(action, "long", harmless=ids > 1)
 
 

@@ -8,7 +8,7 @@ from odd_api import Turns, documented, x_api
 
 from adc.scraping.apis import XApi
 from adc.scraping.lookup import Outcome, look_up
-from adc.scraping.policy import Action, Policy, Reply
+from adc.scraping.policy import Action, Policy, Response
 
 
 def asked(url, ids, token="right"):
@@ -32,10 +32,10 @@ def test_every_id_has_its_outcome():
 
 def test_what_an_error_is_called_may_be_stored(monkeypatch):
     told = {"errors": [{"resource_id": "1", "title": "\ud800 gone"}]}
-    monkeypatch.setattr(XApi, "ask", lambda api, ids: (Reply(200), api.answers(told)[1]))
+    monkeypatch.setattr(XApi, "ask", lambda api, ids: (Response(200), api.answers(told)[1]))
     outcomes, _ = asked("http://localhost", ["1"])
     assert outcomes == [Outcome("1", "missing", None, 200, "\ufffd gone", 1)]
-    refusal = Reply(200, api_problem := "an error that is no id's: \ud800")
+    refusal = Response(200, api_problem := "an error that is no id's: \ud800")
     monkeypatch.setattr(XApi, "ask", lambda api, ids: (refusal, {}))
     outcomes, _ = asked("http://localhost", ["1"])
     assert outcomes == [Outcome("1", "failed", None, 200, api_problem.replace("\ud800", "\ufffd"), 2)]
