@@ -44,6 +44,13 @@ def _listed(names: object) -> object:
     return [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_each_once)]
+
+
 class Section(BaseModel):
     """A named group of settings."""
 
@@ -132,7 +139,7 @@ class InputSettings(Section):
         None,
         description="File that maps spellings of dialects to codes: YAML `Egypt: EG`, or CSV of two columns.",
     )
-    keep: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    keep: Names = Field(
         (),
         description="Further columns, by commas, to carry into clean_tweets and predictions as strings.",
     )
@@ -272,18 +279,13 @@ class ScoreSettings(Section):
     plausible_mass: Share = Field(
         0.9, description="Probability mass that the dialects in `plausible` hold together."
     )
-    shares: str = Field(
-        "",
+    shares: Names = Field(
+        (),
         description="What the table `shares` groups a corpus by: all, day, week, month or columns of "
         "predictions, by commas; empty: no shares are counted.",
     )
     top_k: Count = Field(3, description="Dialects listed in top_k.")
     batch_size: Count = Field(256, description="Texts a forward pass.")
-
-    @property
-    def groupings(self) -> tuple[str, ...]:
-        """The names in `shares`, each once."""
-        return tuple(dict.fromkeys(name.strip() for name in self.shares.split(",") if name.strip()))
 
 
 class Settings(Section):

@@ -105,7 +105,7 @@ def write_shares(job: Job, bundle: Bundle) -> None:
         return
     scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     rows: list[dict[str, Any]] = []
-    for name in job.settings.score.groupings:
+    for name in job.settings.score.shares:
         for value, part in guesses(scored, name).toPandas().groupby("value", sort=True):
             by_dialect = part.set_index("dialect")["n"].reindex(list(bundle.labels), fill_value=0)
             group = share_rows(bundle.labels, by_dialect.to_numpy(float), validation, job.settings.seed)

@@ -38,7 +38,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     """
     lake = job.lake
     bundle = chosen_bundle(job, bundle_path)
-    for name in job.settings.score.groupings:
+    for name in job.settings.score.shares:
         known = (
             *PREDICTIONS.keeping(kept_columns(job.settings.input)).columns,
             *lake.read(PREDICTIONS).columns,
@@ -96,7 +96,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     job.wrote(PREDICTIONS)
     lake.ensure(PREDICTIONS)
     lake.compact(PREDICTIONS)
-    if job.settings.score.groupings:
+    if job.settings.score.shares:
         write_shares(job, bundle)
 
 

@@ -123,7 +123,12 @@ def test_layers_add_up_within_a_group(tmp_path):
 def test_names_by_commas_lose_the_space_around_them(tmp_path):
     settings = load(tmp_path, overrides=["input.keep= city , place,", "score.shares= all , week,,all"])
     assert settings.input.keep == ("city", "place")
-    assert settings.score.groupings == ("all", "week")
+    assert settings.score.shares == ("all", "week")
+
+
+def test_an_overlay_may_list_names_one_by_one(tmp_path):
+    settings = load(tmp_path, "input: {keep: [city, place]}\nscore: {shares: [all, week, all]}")
+    assert changed(settings) == {"input.keep": "city,place", "score.shares": "all,week"}
 
 
 @pytest.mark.parametrize("empty", ["", "# nothing\n", "scrape:\n", "spark:\nscrape:\n  # url: …\n"])
