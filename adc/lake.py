@@ -316,35 +316,6 @@ def key_range(rows: DataFrame, column: str) -> tuple[Any, Any]:
     return low, high
 
 
-def latest_changes(feed: DataFrame, key: str) -> DataFrame:
-    """Of a wave of a change feed the last state of every row, as the table's own columns, and `gone`.
-
-    That says whether the row is no longer in the table.
-    """
-    columns = [name for name in feed.columns if not name.startswith("_")]
-    newest = F.max_by(F.struct("_change_type", *columns), F.struct("_commit_version", "_change_type"))
-    changed = feed.where("_change_type <> 'update_preimage'").groupBy(key).agg(newest.alias("row"))
-    gone = (F.col("row._change_type") == "delete").alias("gone")
-    return changed.select(*(f"row.{name}" for name in columns), gone)
-
-
-def nulls_last(*names: str) -> list[Column]:
-    """What to order by, or to take the least of, so that a row with all these columns comes before others."""
-    return [each for name in names for each in (F.col(name).isNull(), F.col(name))]
-
-
-def labelled_tweets(clean_tweets: DataFrame) -> DataFrame:
-    """What to train and evaluate on: the labelled rows, of equal texts the one with the lowest id."""
-    columns = [name for name in clean_tweets.columns if name != "text_hash"]
-    lowest = F.min_by(F.struct(*columns), F.struct(F.length("id"), "id"))
-    return (
-        clean_tweets.where("dialect IS NOT NULL")
-        .groupBy("text_hash")
-        .agg(lowest.alias("row"))
-        .select("text_hash", "row.*")
-    )
-
-
 def as_rows(spark: SparkSession, table: Table, records: Sequence[Mapping[str, Any]]) -> DataFrame:
     """A few records made on the driver, in the table's columns; a column not given is NULL."""
     rows = [tuple(record.get(name) for name in table.columns) for record in records]

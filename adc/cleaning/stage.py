@@ -1,21 +1,21 @@
 """The clean stage: raw tweets, or any archive, to `clean_tweets`, and what is unusable to `quarantine`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import kept_columns, open_archive
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
+from adc.duplicates import latest_changes, once_an_id
 from adc.job import Job
-from adc.lake import RUN_BESIDE, latest_changes, nulls_last
+from adc.lake import RUN_BESIDE
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
 FOUND = "status = 'found'"
-EXAMPLES = 3
 # So many splits a task slot even out what one of them has more.
 FEW_SPLITS = 4
 
@@ -110,35 +110,6 @@ def cleaned(job: Job, rows: DataFrame) -> DataFrame:
 def kept_among(job: Job, rows: DataFrame) -> list[str]:
     """The kept columns that rows have; what comes from raw_tweets has none."""
     return [name for name in kept_columns(job.settings.input) if name in rows.columns]
-
-
-def once_an_id(job: Job, staged: DataFrame, kept: Sequence[str]) -> DataFrame:
-    """The staged rows, or where ids come again a staged copy that holds each once.
-
-    Of rows with one id a usable one, of these the first text, and of these as `nulls_last` says: the same on
-    every run.
-    """
-    if staged.groupBy("id").count().where("count > 1").isEmpty():
-        return staged
-    tell_contradicting(job, staged)
-    usable_first = F.col("reason").isNotNull()
-    first = Window.partitionBy("id").orderBy(
-        usable_first, "text", *nulls_last("dialect", "author", "created_at"), *kept
-    )
-    place = f"{job.staging}/once"
-    ranked = staged.withColumn("_place", F.row_number().over(first)).where("_place = 1")
-    ranked.drop("_place").write.mode("overwrite").parquet(place)
-    return staged.sparkSession.read.parquet(place)
-
-
-def tell_contradicting(job: Job, rows: DataFrame) -> None:
-    """Counts and says which ids, of which one row is to be taken, come with more than one label."""
-    labels = rows.groupBy("id").agg(F.sort_array(F.collect_set("dialect")).alias("labels"))
-    several = labels.where("size(labels) > 1").orderBy("id")
-    if examples := several.take(EXAMPLES):
-        job.count(two_labels=several.count())
-        shown = ", ".join(f"{row['id']} ({', '.join(row['labels'])})" for row in examples)
-        job.say(f"of the same id or text there are rows with unlike labels, of which one is kept: {shown}")
 
 
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from adc.archives import open_archive
 from adc.cleaning.patterns import ARABIC_LETTER
-from adc.cleaning.stage import tell_contradicting
 from adc.dialects import DIALECTS, Taxonomy
+from adc.duplicates import distinct, labelled_tweets, tell_contradicting
 from adc.errors import UsageError
 from adc.evaluation import counts
 from adc.evaluation.corpus import corpora
@@ -24,11 +24,11 @@ from adc.evaluation.pipeline import left_out, stage_runs
 from adc.evaluation.report import ModelReport, Report, render
 from adc.evaluation.selective import by_length, confidence_bins, plausible, risk_coverage
 from adc.job import Job
-from adc.lake import as_rows, labelled_tweets
+from adc.lake import as_rows
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
+from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
-from adc.scoring.stage import chosen_bundle, distinct
 from adc.tables import CLEAN_TWEETS, METRICS
 
 # Of labels that no model answers with: so many, and so much of each, are shown; more are no labels.
@@ -50,7 +50,7 @@ def evaluate(
     """
     if report and job.lake.files.is_folder(report):
         raise UsageError(f"--report {report} is a folder: give the name of a file in it")
-    given = [chosen_bundle(job, place) for place in (bundles or (None,))]
+    given = [chosen_bundle(job.lake.files, job.settings.score, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
     truth, name = _truth(job, split, labelled)
     truth.cache()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from adc.errors import UsageError
 from adc.files import Files, local_path
-from adc.model.bundle import Bundle, load_bundle
+from adc.model.bundle import SHIPPED, Bundle, load_bundle
+from adc.settings import ScoreSettings
 
 
 def store_bundle(files: Files, bundle: Bundle, target: str) -> None:
@@ -31,3 +32,9 @@ def open_bundle(files: Files, place: str) -> Bundle:
     """The bundle at a path or URI, checked."""
     with tempfile.TemporaryDirectory(prefix="adc-bundle-") as folder:
         return load_bundle(fetch_bundle(files, place, Path(folder)))
+
+
+def chosen_bundle(files: Files, settings: ScoreSettings, given: str | None) -> Bundle:
+    """The bundle named on the command line, else that of score.bundle, else the one that comes with adc."""
+    place = given or settings.bundle
+    return open_bundle(files, place) if place else load_bundle(SHIPPED)

@@ -9,12 +9,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import kept_columns, open_archive
+from adc.duplicates import distinct, latest_changes
 from adc.errors import UsageError
 from adc.job import Job
-from adc.lake import RUN_BESIDE, latest_changes, nulls_last
-from adc.model.bundle import SHIPPED, Bundle, load_bundle
+from adc.lake import RUN_BESIDE
+from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
-from adc.model.store import open_bundle
+from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.shares import grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
@@ -37,7 +38,7 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     that is missing or wrong.
     """
     lake = job.lake
-    bundle = chosen_bundle(job, bundle_path)
+    bundle = chosen_bundle(lake.files, job.settings.score, bundle_path)
     for name in job.settings.score.shares:
         known = (
             *PREDICTIONS.keeping(kept_columns(job.settings.input)).columns,
@@ -100,12 +101,6 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
         write_shares(job, bundle)
 
 
-def chosen_bundle(job: Job, given: str | None) -> Bundle:
-    """The bundle named on the command line, else that of score.bundle, else the one that comes with adc."""
-    place = given or job.settings.score.bundle
-    return open_bundle(job.lake.files, place) if place else load_bundle(SHIPPED)
-
-
 def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
     """Marks as `skipped` the rows that this model has scored before, and takes their texts away."""
     known = (
@@ -140,21 +135,6 @@ def parts(job: Job, archive: str) -> Iterator[DataFrame]:
     starts = accumulate(sizes.values(), initial=0)
     for _, wave in groupby(zip(sizes, starts, strict=False), lambda file: file[1] // most):
         yield job.lake.spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
-
-
-def distinct(job: Job, rows: DataFrame) -> DataFrame:
-    """A row an id, with its `occurrences`.
-
-    Of rows with one id the first that has a text, and of these as `nulls_last` says: always the same.
-    """
-    if "skipped" not in rows.columns:
-        rows = rows.withColumn("skipped", F.lit(None).cast("boolean"))
-    empty = F.coalesce(F.btrim("text"), F.lit("")) == ""
-    kept = kept_columns(job.settings.input)
-    first = F.struct(empty, "text", *nulls_last("dialect", "author", "created_at"), "source", *kept)
-    every = F.struct(*(name for name in rows.columns if name != "id"))
-    once = rows.groupBy("id").agg(F.min_by(every, first).alias("row"), F.count("*").alias("occurrences"))
-    return once.select("id", "row.*", "occurrences")
 
 
 def scored(job: Job, shared: Broadcast[Predictor], rows: DataFrame) -> DataFrame:

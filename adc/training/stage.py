@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
+from adc.duplicates import labelled_tweets
 from adc.errors import RunError, UsageError
 from adc.job import Job
-from adc.lake import labelled_tweets
 from adc.model.bundle import Bundle
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle

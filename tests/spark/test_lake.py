@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from adc.errors import UsageError
-from adc.lake import Lake, as_rows, labelled_tweets, latest_changes, retry_conflicts
+from adc.lake import Lake, as_rows, retry_conflicts
 from adc.session import PARTITIONS, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, TABLES
-from tests.spark.contents import clean_rows, contents, raw_rows, rows
+from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 
@@ -215,41 +215,3 @@ def test_a_session_shuffles_into_as_many_parts_as_there_are_task_slots(spark):
             assert spark_session("tests", Settings()).conf.get(PARTITIONS) == str(parts)
     finally:
         spark.conf.set(PARTITIONS, before)
-
-
-def test_of_a_wave_of_changes_the_last_state_and_what_is_gone(spark):
-    feed = spark.createDataFrame(
-        [
-            ("updated", "new", "update_postimage", 2),
-            ("updated", "old", "update_preimage", 2),
-            ("updated", "old", "insert", 1),
-            ("inserted", "only", "insert", 3),
-            ("deleted", "gone", "insert", 1),
-            ("deleted", "gone", "delete", 2),
-            ("back", "first", "delete", 2),
-            ("back", "second", "insert", 3),
-        ],
-        "id STRING, text STRING, _change_type STRING, _commit_version LONG",
-    )
-    assert rows(latest_changes(feed, "id"), "id", "text", "gone") == [
-        ("back", "second", False),
-        ("deleted", "gone", True),
-        ("inserted", "only", False),
-        ("updated", "new", False),
-    ]
-
-
-def test_of_equal_texts_the_labelled_one_with_the_lowest_id_counts(lake):
-    tweets = clean_rows(
-        lake,
-        {"id": "9", "text": "same", "dialect": "EG"},
-        {"id": "10", "text": "same", "dialect": "SA"},
-        {"id": "8", "text": "same"},
-        {"id": "11", "text": "other", "dialect": "SA"},
-        {"id": "12", "text": "unlabelled"},
-    )
-    assert rows(labelled_tweets(tweets), "id", "text", "dialect") == [
-        ("11", "other", "SA"),
-        ("9", "same", "EG"),
-    ]
-    assert set(labelled_tweets(tweets).columns) == set(tweets.columns)

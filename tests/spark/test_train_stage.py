@@ -3,8 +3,8 @@
 import pytest
 
 from adc.cleaning import load_profile
+from adc.duplicates import labelled_tweets
 from adc.errors import UsageError
-from adc.lake import labelled_tweets
 from adc.tables import CLEAN_TWEETS
 from adc.training.stage import provenance, train
 from tests.spark.contents import clean_rows
