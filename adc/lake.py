@@ -194,11 +194,16 @@ class Lake:
 
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""
-        return str(self.handle(table).detail().first()["id"])  # type: ignore[index]
+        return str(self._detail(table)["id"])
 
     def version(self, table: Table) -> int:
         """The table's newest version number."""
-        return int(self.handle(table).history(1).first()["version"])  # type: ignore[index]
+        newest: Any = self.handle(table).history(1).first()
+        return int(newest["version"])
+
+    def _detail(self, table: Table) -> Any:
+        """Delta's account of a table: its id, place, number of files and bytes."""
+        return self.handle(table).detail().first()
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows that cannot be there yet."""
@@ -260,7 +265,7 @@ class Lake:
 
     def compact(self, table: Table) -> bool:
         """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
-        detail: Any = self.handle(table).detail().first()
+        detail = self._detail(table)
         # Most tables are in few files of any size, and need not be looked into.
         few = detail["numFiles"] <= self._small_files
         if few or not self._worth_compacting(detail["location"], detail["sizeInBytes"]):
