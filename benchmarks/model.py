@@ -36,7 +36,7 @@ from adc.settings import Settings
 from adc.training.batches import Examples, examples_of
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Counts, Linear, cross_fit, teacher
-from adc.training.encoding import Encoding, network_spec
+from adc.training.encoding import Encoding
 from adc.training.folds import FOLDS, NONE, plain
 from adc.training.plan import Plan
 from adc.training.rank import Rank
@@ -170,7 +170,7 @@ def bundled(settings: Settings, encoding: Encoding, fold: int, result: dict[str,
         name="benchmark",
         labels=encoding.labels,
         encoder=encoding.encoder,
-        network=network_spec(settings.model, encoding),
+        network=encoding.network(settings.model),
         profile=load_profile("model"),
         evidence=evidence,
         stack=stack,
@@ -190,7 +190,7 @@ def trained(settings: Settings, encoding: Encoding, splits: dict[str, Examples],
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     plan = replace(
-        Plan.of(settings, encoding.labels, network_spec(settings.model, encoding), "", threads=1), seed=seed
+        Plan.of(settings, encoding.labels, encoding.network(settings.model), "", threads=1), seed=seed
     )
     tf.keras.utils.set_random_seed(seed)
     result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])

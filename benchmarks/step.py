@@ -18,10 +18,10 @@ from model import vocabulary
 from tweets import read_tweets
 
 from adc.layers import load_settings
-from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.training.batches import Examples, epoch_batches
+from adc.training.encoding import network_spec
 from adc.training.plan import Plan
 from adc.training.rank import Rank
 
@@ -62,7 +62,7 @@ def main() -> None:
     size, examples = drawn(arguments.folder)
     settings = load_settings(overrides=[f"train.batch_size={arguments.batch_size}"])
     labels = tuple(f"L{number}" for number in range(CLASSES))
-    spec = NetworkSpec("gru", 64, 64, size, CLASSES, 0.6, evidence=2 * CLASSES, dense=128)
+    spec = network_spec(settings.model, size, CLASSES, evidence=2 * CLASSES)
     plan = Plan.of(settings, labels, spec, "", threads=1)
     rank = Rank(plan, hvd, tf)
     batches = epoch_batches(examples.lengths, plan.batch_size, seed=0, epoch=1)

@@ -87,7 +87,8 @@ def no_settings() -> Iterator[None]:
 def tiny_bundle() -> Bundle:
     """A whole bundle with random weights: three dialects, a dozen words."""
     encoder = Encoder(WORDS, max_tokens=12)
-    spec = NetworkSpec("gru", 4, 5, encoder.size, len(LABELS), 0.4, evidence=2 * len(LABELS), dense=3)
+    classes, dropouts = len(LABELS), (0.4, 0.5, 0.1)
+    spec = NetworkSpec("gru", 4, 5, encoder.size, classes, *dropouts, evidence=2 * classes, dense=3)
     return Bundle(
         name="tiny",
         labels=LABELS,

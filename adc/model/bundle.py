@@ -43,8 +43,8 @@ class NetworkSpec:
     vocabulary: int
     classes: int
     dropout: float
-    output_dropout: float = 0.5
-    evidence_dropout: float = 0.1
+    output_dropout: float
+    evidence_dropout: float
     evidence: int = 0
     dense: int = 0
 

@@ -76,6 +76,11 @@ class Encoding:
             (linear.stack, linear.evidence[NONE]) if linear and settings.model.blend else None,
         )
 
+    def network(self, model: ModelSettings) -> NetworkSpec:
+        """The network that the settings ask for, over what the encoding gives it."""
+        evidence = self.evidence[NONE].width if self.evidence else 0
+        return network_spec(model, self.encoder.size, len(self.labels), evidence)
+
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of SHARD from clean, dialect, text_hash, author, split, weight and teacher.
 
@@ -154,19 +159,19 @@ def refuse_blind(model: ModelSettings) -> None:
         )
 
 
-def network_spec(model: ModelSettings, encoding: Encoding) -> NetworkSpec:
-    """The network that the settings ask for, over what the encoding gives it."""
+def network_spec(model: ModelSettings, vocabulary: int, classes: int, evidence: int) -> NetworkSpec:
+    """The network that the settings ask for, over so many words and numbers of evidence a token."""
     return NetworkSpec(
         cell=model.cell,
         units=model.units,
         # Where no layer reads words they have no vectors.
         embedding=model.embedding if model.dense or model.cell != "none" else 0,
-        vocabulary=encoding.encoder.size,
-        classes=len(encoding.labels),
+        vocabulary=vocabulary,
+        classes=classes,
         dropout=model.dropout,
         output_dropout=model.output_dropout,
         evidence_dropout=model.evidence_dropout,
-        evidence=encoding.evidence[NONE].width if encoding.evidence else 0,
+        evidence=evidence,
         dense=model.dense,
     )
 

@@ -26,7 +26,7 @@ from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
 from adc.training.cross_fit import Counts, Linear, cross_fit
-from adc.training.encoding import Encoding, network_spec, refuse_blind
+from adc.training.encoding import Encoding, refuse_blind
 from adc.training.examples import (
     class_counts,
     corpus,
@@ -167,7 +167,7 @@ def prepared(
     )
     linear, keys = linear_models(job, examples, encoder, labels)
     encoding = Encoding.of(settings, encoder, labels, linear, counts)
-    network = network_spec(settings.model, encoding)
+    network = encoding.network(settings.model)
     teacher = linear.teacher if linear else None
     write_shards(with_teacher(examples, keys, teacher), encoding, f"{folder}/{SHARDS}", settings.train.shards)
     return Bundle(

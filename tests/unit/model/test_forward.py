@@ -12,14 +12,15 @@ from tests.conftest import weight_shapes
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 LENGTHS = np.array([1, 7, 3, 12, 12, 2])
+DROPOUTS = (0.4, 0.5, 0.1)
 SPECS = {
-    "whole, gru": NetworkSpec("gru", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
-    "whole, lstm": NetworkSpec("lstm", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
-    "whole, rnn": NetworkSpec("rnn", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
-    "words alone": NetworkSpec("gru", 6, 5, 40, 3, 0.4),
-    "evidence alone": NetworkSpec("lstm", 6, 0, 40, 3, 0.4, evidence=6),
-    "no recurrence": NetworkSpec("none", 6, 5, 40, 3, 0.4, evidence=6, dense=4),
-    "linear": NetworkSpec("none", 6, 0, 40, 3, 0.4, evidence=6),
+    "whole, gru": NetworkSpec("gru", 6, 5, 40, 3, *DROPOUTS, evidence=6, dense=4),
+    "whole, lstm": NetworkSpec("lstm", 6, 5, 40, 3, *DROPOUTS, evidence=6, dense=4),
+    "whole, rnn": NetworkSpec("rnn", 6, 5, 40, 3, *DROPOUTS, evidence=6, dense=4),
+    "words alone": NetworkSpec("gru", 6, 5, 40, 3, *DROPOUTS),
+    "evidence alone": NetworkSpec("lstm", 6, 0, 40, 3, *DROPOUTS, evidence=6),
+    "no recurrence": NetworkSpec("none", 6, 5, 40, 3, *DROPOUTS, evidence=6, dense=4),
+    "linear": NetworkSpec("none", 6, 0, 40, 3, *DROPOUTS, evidence=6),
 }
 RECURRENT = [name for name, spec in SPECS.items() if spec.cell != "none"]
 

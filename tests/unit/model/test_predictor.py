@@ -36,7 +36,7 @@ def certain(tiny_bundle):
     """A predictor whose probabilities are those given, over any labels, for every text."""
 
     def predictor_of(probabilities: dict[str, float], **options) -> Predictor:
-        spec = NetworkSpec("gru", 1, 1, 2, len(probabilities), 0.0)
+        spec = NetworkSpec("gru", 1, 1, 2, len(probabilities), 0.0, 0.0, 0.0)
         gates = {
             f"{way}_{part}": np.zeros(shape, np.float32)
             for way in ("forward", "backward")

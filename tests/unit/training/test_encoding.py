@@ -12,7 +12,7 @@ from adc.model.evidence import Evidence, Rows
 from adc.model.stack import Judge, Stack
 from adc.settings import ModelSettings
 from adc.training.corpus import Corpus
-from adc.training.encoding import SHARD, Encoding, class_weights, network_spec, refuse_blind
+from adc.training.encoding import SHARD, Encoding, class_weights, refuse_blind
 from adc.training.folds import FOLDS, NONE, plain
 
 ENCODER = Encoder(("كده", "واش"), 3)
@@ -134,9 +134,9 @@ def test_rare_classes_weigh_more():
 
 
 def test_the_network_is_that_of_the_settings():
-    spec = network_spec(ModelSettings(cell="lstm", units=7), ENCODING)
+    spec = ENCODING.network(ModelSettings(cell="lstm", units=7))
     assert (spec.cell, spec.units, spec.vocabulary, spec.classes, spec.evidence) == ("lstm", 7, 4, 2, 4)
-    assert network_spec(ModelSettings(), replace(ENCODING, evidence=())).evidence == 0
+    assert replace(ENCODING, evidence=()).network(ModelSettings()).evidence == 0
 
 
 @pytest.mark.parametrize("nothing", [{"embedding": 0}, {"cell": "none", "dense": 0}])
@@ -147,5 +147,5 @@ def test_a_network_that_reads_nothing_is_refused(nothing):
 
 
 def test_where_no_layer_reads_words_there_are_no_vectors_of_them():
-    assert network_spec(ModelSettings(cell="none", dense=0), ENCODING).embedding == 0
-    assert network_spec(ModelSettings(cell="none", dense=8), ENCODING).embedding == 64
+    assert ENCODING.network(ModelSettings(cell="none", dense=0)).embedding == 0
+    assert ENCODING.network(ModelSettings(cell="none", dense=8)).embedding == 64

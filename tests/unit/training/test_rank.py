@@ -15,7 +15,7 @@ from adc.training.rank import Rank
 # Keras' own, on every array it hands over.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SPEC = NetworkSpec("gru", 4, 5, 12, 2, 0.3, evidence=4, dense=3)
+SPEC = NetworkSpec("gru", 4, 5, 12, 2, 0.3, 0.5, 0.1, evidence=4, dense=3)
 
 
 def plan(folder: str = "", epochs: int = 3, **changes) -> Plan:
