@@ -19,9 +19,10 @@ from adc.evaluation.corpus import corpora
 from adc.evaluation.examples import drawn_texts, most_confident_errors
 from adc.evaluation.figures import figures, metric_rows
 from adc.evaluation.metrics import reliability, score, to_regions
+from adc.evaluation.page import render
 from adc.evaluation.paired import Difference, compare
 from adc.evaluation.pipeline import left_out, stage_runs
-from adc.evaluation.report import ModelReport, Report, render
+from adc.evaluation.report import ModelReport, Report
 from adc.evaluation.selective import by_length, confidence_bins, plausible, risk_coverage
 from adc.job import Job
 from adc.lake import as_rows

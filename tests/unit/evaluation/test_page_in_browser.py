@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adc.evaluation.report import render
+from adc.evaluation.page import render
 from tests.unit.evaluation.invented import invented_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -10,19 +10,16 @@ import pytest
 from adc.dialects import DIALECTS
 from adc.evaluation.corpus import Corpus, Group, Share
 from adc.evaluation.metrics import Reliability, reliability, score, to_regions
+from adc.evaluation.page import Mistake, mistakes, render, shade
 from adc.evaluation.paired import Difference
 from adc.evaluation.report import (
     Drawn,
     Example,
     LeftOut,
-    Mistake,
     ModelReport,
     Reading,
     Report,
     StageRun,
-    mistakes,
-    render,
-    shade,
 )
 from adc.model.explanation import Word
 from tests.unit.evaluation.invented import NAMES, invented_report
