@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from adc.errors import UsageError
 from adc.layers import load_settings
-from adc.model.bundle import SHIPPED, Bundle, load_bundle
+from adc.model.bundle import MANIFEST, SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
 from adc.texts import whole_text
 
@@ -55,6 +55,12 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     return frame.set_axis(texts.index) if isinstance(texts, pd.Series) else frame
 
 
-@lru_cache(maxsize=4)
 def _stored(place: str | Path) -> Bundle:
+    """The bundle that is there now, kept from call to call."""
+    manifest = Path(place).resolve() / MANIFEST
+    return _loaded(manifest.parent, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _loaded(place: Path, changed: int) -> Bundle:
     return load_bundle(place)

@@ -103,7 +103,7 @@ class Files:
         What stood at `target` is replaced, so the caller decides first whether it may be.
         """
         system, final = self._at(target)
-        _, partial = self._at(f"{target}.partial")
+        _, partial = self._at(f"{target.rstrip('/')}.partial")
         system.delete(partial, True)
         system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path(str(folder)), partial)
         system.delete(final, True)

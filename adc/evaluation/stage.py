@@ -3,7 +3,9 @@
 import datetime
 import json
 from collections.abc import Sequence
+from functools import reduce
 from itertools import combinations
+from operator import or_
 from pathlib import PurePosixPath
 
 from pyspark.sql import Column, DataFrame
@@ -32,6 +34,7 @@ from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
 from adc.tables import CLEAN_TWEETS, METRICS
 
+SPLITS = ("train", "val", "test")
 # Of labels that no model answers with: so many, and so much of each, are shown; more are no labels.
 STRANGERS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
 NO_CODES = "; input.labels names a file of the codes that other names stand for"
@@ -51,18 +54,37 @@ def evaluate(
     """
     if report and job.lake.files.is_folder(report):
         raise UsageError(f"--report {report} is a folder: give the name of a file in it")
+    target, data = _places(job, report, labelled, split)
     given = [chosen_bundle(job.lake.files, job.settings.score, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
     truth, name = _truth(job, split, labelled)
     truth.cache()
     try:
-        _evaluate(job, models, truth, name, report)
+        _evaluate(job, models, truth, name, target, data)
     finally:
         # What is cached answers for the file by its name, also to a later run in this process.
         truth.unpersist()
 
 
-def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, report: str | None) -> None:
+def _places(job: Job, report: str | None, labelled: str | None, split: str) -> tuple[str, str]:
+    """Where the report and its figures go; raises UsageError where a user's file is in the way."""
+    name = PurePosixPath(labelled).name if labelled else split
+    if labelled and name in SPLITS:
+        name = f"labelled-{name}"
+    target = report or job.lake.path("reports", f"{name}.html")
+    data = f"{target.removesuffix('.html')}.json"
+    files = job.lake.files
+    for place in (target, data):
+        if labelled and files.qualified(place) == files.qualified(labelled):
+            raise UsageError(f"--report {target}: it would replace {place}, which is to be evaluated on")
+    if files.exists(data) and not files.exists(target):
+        raise UsageError(f"--report {target}: {data}, where its figures go, is there and not of a report")
+    return target, data
+
+
+def _evaluate(
+    job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, target: str, data: str
+) -> None:
     labels = truth.groupBy("label").agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
@@ -95,9 +117,7 @@ def _evaluate(job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, r
         left_out=left_out(job.lake),
         corpora=corpora(job.lake, [bundle.model for bundle in models]),
     )
-    target = report or job.lake.path("reports", f"{PurePosixPath(name).name}.html")
     job.lake.files.write_text(target, render(page))
-    data = f"{target.removesuffix('.html')}.json"
     job.lake.files.write_text(
         data, json.dumps(figures(reports, differences), ensure_ascii=False, indent=2) + "\n"
     )
@@ -132,7 +152,9 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
         job.lake.require(CLEAN_TWEETS, "run clean first, or give --labelled")
         rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
     columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
-    return rows.select(*columns, F.col("n_words").alias("words")), labelled or split
+    # In `metrics` a file that is called as a split is another thing.
+    name = job.lake.files.qualified(labelled) if labelled in SPLITS else labelled
+    return rows.select(*columns, F.col("n_words").alias("words")), name or split
 
 
 def _words(text: Column) -> Column:
@@ -205,4 +227,12 @@ def _keep_metrics(job: Job, reports: Sequence[ModelReport], split: str) -> None:
     job.lake.merge(
         METRICS, as_rows(job.lake.spark, METRICS, records), update_if="NOT (old.value <=> new.value)"
     )
+    # Of labels that the tweets, corrected since, no longer have.
+    for report in reports:
+        own = (F.col("model") == report.name) & (F.col("split") == split)
+        known = job.lake.read(METRICS).where(own).select("metric", "dialect").collect()
+        gone = {tuple(row) for row in known} - metric_rows(report).keys()
+        each = [(F.col("metric") == metric) & (F.col("dialect") == label) for metric, label in sorted(gone)]
+        if each:
+            job.lake.delete(METRICS, own & reduce(or_, each))
     job.wrote(METRICS)

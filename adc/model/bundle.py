@@ -148,9 +148,10 @@ def load_bundle(folder: str | Path) -> Bundle:
         if manifest.get("format") != FORMAT:
             raise UsageError(f"it has format {manifest.get('format')}; this adc reads format {FORMAT}")
         if manifest["rules"] != RULES_VERSION:
+            remedy = "train it again" if manifest["rules"] < RULES_VERSION else "upgrade adc"
             raise UsageError(
                 f"it was trained under version {manifest['rules']} of the cleaning rules; this adc has "
-                f"version {RULES_VERSION}: train it again"
+                f"version {RULES_VERSION}: {remedy}"
             )
         vocabulary = (place / VOCABULARY).read_text(encoding="utf-8")
         network = NetworkSpec(**manifest["network"])

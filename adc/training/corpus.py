@@ -26,10 +26,12 @@ class Corpus:
     def of(cls, rows: pd.DataFrame, labels: Sequence[str], plain_share: float) -> Self:
         """From clean, dialect, weight, text_hash, author; `plain_share` without a tweet's marks."""
         number_of = {label: number for number, label in enumerate(labels)}
+        weights = rows["weight"].to_numpy(np.float64)
         return cls(
             as_learnt(rows["clean"].tolist(), rows["text_hash"].tolist(), plain_share),
             rows["dialect"].map(number_of).to_numpy(np.int64),
-            rows["weight"].to_numpy(np.float64),
+            # Only what one weighs beside another counts, as for the network.
+            weights / weights.mean(),
             folds_of(rows["text_hash"], rows["author"]),
             len(labels),
         )

@@ -283,7 +283,12 @@ def provenance(job: Job, examples: DataFrame, threads: int) -> dict[str, Any]:
 
 
 def _same_or_refuse(job: Job, place: str, made: dict[str, Any]) -> None:
-    there = open_bundle(job.lake.files, place)
+    try:
+        there = open_bundle(job.lake.files, place)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; it is in the way: remove it, or give another --bundle or train.name"
+        ) from None
     if there.made.get("fingerprint") != made["fingerprint"]:
         raise UsageError(
             f"{place} already holds another bundle, {there.model}, of other settings or data: "

@@ -139,6 +139,11 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     assert "labels that no model answers with: egypt; input.labels" in said
     assert "rows with unlike labels, of which one is kept: 6 (EG, MA)" in said
     assert told_twice.counts["two_labels"] == 1
+    # Of labels that are no longer there no figure stays.
+    archive.write_text("\n".join([lines[0], "5,عايز كده,EG"]), encoding="utf-8")
+    evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
+    support = told_twice.lake.read(METRICS).where("metric = 'support'").toPandas()
+    assert "egypt" not in set(support["dialect"]) and support["value"].sum() == 1
 
 
 def test_labels_that_can_be_none_are_refused(
@@ -162,6 +167,40 @@ def test_a_report_that_is_a_folder_is_refused_at_once(
 ) -> None:
     with pytest.raises(UsageError, match="is a folder: give the name of a file in it"):
         evaluate(job("evaluate"), labelled=str(tmp_path / "none.csv"), report=str(tmp_path))
+
+
+def test_no_report_is_written_over_a_users_file(
+    job: Callable[..., Job], bundle_path: str, tmp_path: Path
+) -> None:
+    labelled, beside = tmp_path / "labelled.json", tmp_path / "beside.json"
+    for file in (labelled, beside):
+        file.write_text('{"id": "1", "text": "عايز كده", "dialect": "EG"}')
+    for report, said in (
+        (labelled, "it would replace .*labelled.json, which is to be evaluated on"),
+        (labelled.with_suffix(".html"), "it would replace .*labelled.json, which is to be evaluated on"),
+        (beside.with_suffix(".html"), "beside.json, where its figures go, is there and not of a report"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            evaluate(job("evaluate"), [bundle_path], labelled=str(labelled), report=str(report))
+    assert labelled.read_text() == beside.read_text()
+
+
+def test_a_file_called_as_a_split_is_not_taken_for_it(
+    job: Callable[..., Job], tweets: Lake, bundle_path: str, tmp_path: Path, monkeypatch
+) -> None:
+    folder = tmp_path / "test"
+    # The JVM stays in its working folder, where none is called `test`.
+    monkeypatch.setattr("adc.evaluation.stage.SPLITS", ("test", str(folder)))
+    folder.mkdir()
+    (folder / "a.csv").write_text("id,text,dialect\n1,عايز كده,EG\n", encoding="utf-8")
+    evaluate(job("evaluate"), [bundle_path])
+    evaluate(job("evaluate"), [bundle_path], labelled=str(folder))
+    kept = tweets.read(METRICS).where("metric = 'rows'").toPandas().set_index("split")["value"]
+    assert kept.to_dict() == {"test": 5, f"file:{folder}": 1}
+    assert {path.name for path in (tmp_path / "lake" / "reports").glob("*.html")} == {
+        "test.html",
+        "labelled-test.html",
+    }
 
 
 def test_two_models_are_compared_on_the_same_rows(

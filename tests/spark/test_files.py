@@ -70,7 +70,7 @@ def test_folders_are_uploaded_in_place_of_what_was_there_and_downloaded(files, t
 
     files.upload(first, str(target))
     assert tree(tmp_path / "deep") == {"target/a": "first a", "target/b": "first b"}
-    files.upload(second, str(target))
+    files.upload(second, f"{target}/")
     assert tree(tmp_path / "deep") == {"target/b": "second b", "target/c": "second c"}
 
     files.download(str(target), tmp_path / "copy")

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,15 @@ def bundle_folder(tiny_bundle, tmp_path_factory) -> Path:
 def typed(monkeypatch, content: bytes) -> None:
     """Standard input as the system gives it, under whatever encoding."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+
+
+def test_a_bundle_that_takes_anothers_place_is_read_anew(tiny_bundle, tmp_path):
+    for name in ("one", "another"):
+        bundle = replace(tiny_bundle, name=name)
+        bundle.save(tmp_path / name)
+        shutil.rmtree(tmp_path / "bundle", ignore_errors=True)
+        (tmp_path / name).rename(tmp_path / "bundle")
+        assert adc.classify(["عايز كده"], tmp_path / "bundle")["model"].tolist() == [bundle.model]
 
 
 def test_the_package_offers_functions():

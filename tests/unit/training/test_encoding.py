@@ -117,6 +117,13 @@ def test_the_linear_models_are_fitted_on_texts_as_the_network_reads_them():
     assert read.column("tokens").to_pylist() == ENCODER.encode_all(corpus.texts)
 
 
+def test_of_weights_only_their_ratios_count():
+    rows = batch(*[("كده واش", "EG", "train", None)] * 3).to_pandas()
+    for scale in (1e-6, 1, 100):
+        corpus = Corpus.of(rows.assign(weight=[scale, scale, 4 * scale]), ENCODING.labels, plain_share=0)
+        assert corpus.weights.tolist() == pytest.approx([0.5, 0.5, 2])
+
+
 def test_a_text_of_marks_alone_stays():
     assert plain("<url> <user>") == "<url> <user>"
     assert plain("كده <num> <url>") == "كده <num>"
