@@ -48,7 +48,7 @@ def test_every_wave_is_transformed_staged_and_committed_in_order(job: Callable[.
 
     assert committed.waves == [["A"], ["B"], ["C"]]
     assert made.counts == {"rows": 3}
-    assert made.lake.files.names(made.staging) == []
+    assert made.lake.files.names(made.staging) == ["alive"]
 
 
 def test_a_commit_that_fails_ends_the_run_and_keeps_the_waves_before(job: Callable[..., Job]) -> None:
