@@ -2,7 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
+from operator import and_, or_
 from typing import Any, TypeVar
 
 from delta import DeltaTable
@@ -173,8 +175,7 @@ class Lake:
         The target holds that one's results since, so that what this one had done has to be done again; as
         when it is to be done `anew`.
         """
-        folder, _, own = checkpoint.rpartition("/")
-        latest = f"{folder}/latest-{kind}"
+        latest, own = _latest(checkpoint, kind)
         if anew or (self.files.exists(latest) and self.files.read_text(latest) != own):
             self.files.delete(checkpoint)
         self.files.write_text(latest, own)
@@ -184,8 +185,7 @@ class Lake:
 
         Else the target may hold results of both: both start anew the next time.
         """
-        folder, _, own = checkpoint.rpartition("/")
-        latest = f"{folder}/latest-{kind}"
+        latest, own = _latest(checkpoint, kind)
         if self.files.read_text(latest) == own:
             return True
         self.files.write_text(latest, "")
@@ -263,6 +263,19 @@ class Lake:
         """Deletes the rows that fulfil a condition."""
         retry_conflicts(lambda: self.handle(table).delete(condition))
 
+    def forget(
+        self, table: Table, own: Column, columns: Sequence[str], there: Collection[tuple[str, ...]]
+    ) -> None:
+        """Deletes, of the few rows that fulfil `own`, those whose values of these columns are not `there`."""
+        known = self.read(table).where(own).select(*columns).distinct().collect()
+        gone = sorted({tuple(row) for row in known}.difference(there))
+        each = [
+            reduce(and_, (F.col(name) == value for name, value in zip(columns, values, strict=True)))
+            for values in gone
+        ]
+        if each:
+            self.delete(table, own & reduce(or_, each))
+
     def compact(self, table: Table) -> bool:
         """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
         detail = self._detail(table)
@@ -285,6 +298,12 @@ class Lake:
         small = files.where(F.col("size") < SMALL_FILE_BYTES)
         number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
         return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
+
+
+def _latest(checkpoint: str, kind: str) -> tuple[str, str]:
+    """The file that names the checkpoint of its kind that was used last, and this one's own name there."""
+    folder, _, own = checkpoint.rpartition("/")
+    return f"{folder}/latest-{kind}", own
 
 
 def _quoted(values: Mapping[str, str]) -> dict[str, str | Column]:

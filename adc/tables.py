@@ -31,6 +31,7 @@ class Table:
         return ", ".join(f"`{name}` {kind.removesuffix(' NOT NULL')}" for name, kind in kinds.items())
 
 
+SPLITS = ("train", "val", "test")
 RAW_TWEETS = Table(
     "raw_tweets",
     key=("id",),
@@ -70,7 +71,7 @@ CLEAN_TWEETS = Table(
         "weight": "DOUBLE NOT NULL",
         "profile_hash": "STRING NOT NULL",
     },
-    checks={"known_split": "split IN ('train', 'val', 'test')", "positive_weight": "weight > 0"},
+    checks={"known_split": f"split IN {SPLITS}", "positive_weight": "weight > 0"},
     cluster_by=("id",),
 )
 QUARANTINE = Table(

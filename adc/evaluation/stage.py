@@ -3,9 +3,7 @@
 import datetime
 import json
 from collections.abc import Sequence
-from functools import reduce
 from itertools import combinations
-from operator import or_
 from pathlib import PurePosixPath
 
 from pyspark.sql import Column, DataFrame
@@ -32,9 +30,8 @@ from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
-from adc.tables import CLEAN_TWEETS, METRICS
+from adc.tables import CLEAN_TWEETS, METRICS, SPLITS
 
-SPLITS = ("train", "val", "test")
 # Of labels that no model answers with: so many, and so much of each, are shown; more are no labels.
 STRANGERS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
 NO_CODES = "; input.labels names a file of the codes that other names stand for"
@@ -52,8 +49,6 @@ def evaluate(
     All are scored now: what `predictions` hold may be of other settings, or of texts since changed. Raises
     UsageError when there is nothing labelled.
     """
-    if report and job.lake.files.is_folder(report):
-        raise UsageError(f"--report {report} is a folder: give the name of a file in it")
     target, data = _places(job, report, labelled, split)
     given = [chosen_bundle(job.lake.files, job.settings.score, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
@@ -67,13 +62,15 @@ def evaluate(
 
 
 def _places(job: Job, report: str | None, labelled: str | None, split: str) -> tuple[str, str]:
-    """Where the report and its figures go; raises UsageError where a user's file is in the way."""
+    """Where the report and its figures go; raises UsageError for a folder, or a user's file in the way."""
+    files = job.lake.files
+    if report and files.is_folder(report):
+        raise UsageError(f"--report {report} is a folder: give the name of a file in it")
     name = PurePosixPath(labelled).name if labelled else split
     if labelled and name in SPLITS:
         name = f"labelled-{name}"
     target = report or job.lake.path("reports", f"{name}.html")
     data = f"{target.removesuffix('.html')}.json"
-    files = job.lake.files
     for place in (target, data):
         if labelled and files.qualified(place) == files.qualified(labelled):
             raise UsageError(f"--report {target}: it would replace {place}, which is to be evaluated on")
@@ -212,27 +209,24 @@ def _differences(job: Job, judged: dict[str, DataFrame], taxonomy: Taxonomy) -> 
 
 
 def _keep_metrics(job: Job, reports: Sequence[ModelReport], split: str) -> None:
+    values = {report.name: metric_rows(report) for report in reports}
     records = [
         {
-            "model": report.name,
+            "model": model,
             "split": split,
             "metric": metric,
             "dialect": dialect,
             "value": value,
             "run_id": job.run_id,
         }
-        for report in reports
-        for (metric, dialect), value in metric_rows(report).items()
+        for model, known in values.items()
+        for (metric, dialect), value in known.items()
     ]
     job.lake.merge(
         METRICS, as_rows(job.lake.spark, METRICS, records), update_if="NOT (old.value <=> new.value)"
     )
     # Of labels that the tweets, corrected since, no longer have.
-    for report in reports:
-        own = (F.col("model") == report.name) & (F.col("split") == split)
-        known = job.lake.read(METRICS).where(own).select("metric", "dialect").collect()
-        gone = {tuple(row) for row in known} - metric_rows(report).keys()
-        each = [(F.col("metric") == metric) & (F.col("dialect") == label) for metric, label in sorted(gone)]
-        if each:
-            job.lake.delete(METRICS, own & reduce(or_, each))
+    for model, known in values.items():
+        own = (F.col("model") == model) & (F.col("split") == split)
+        job.lake.forget(METRICS, own, ("metric", "dialect"), known.keys())
     job.wrote(METRICS)

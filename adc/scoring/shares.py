@@ -7,8 +7,6 @@ the corpus are like its tweets in the validation split, however many there are o
 """
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import numpy as np
@@ -114,18 +112,11 @@ def write_shares(job: Job, bundle: Bundle) -> None:
                 job.say(told(group))
     if rows:
         job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
-        _forget_groups(job, bundle, {(row["grouping"], row["value"]) for row in rows})
+        # Groups of the groupings just counted that no tweet is in any more.
+        there = {(row["grouping"], row["value"]) for row in rows}
+        own = (F.col("model") == bundle.model) & F.col("grouping").isin(sorted({name for name, _ in there}))
+        job.lake.forget(SHARES, own, ("grouping", "value"), there)
         job.wrote(SHARES)
-
-
-def _forget_groups(job: Job, bundle: Bundle, there: set[tuple[str, str]]) -> None:
-    """Deletes groups of the groupings just counted that no tweet is in any more."""
-    own = (F.col("model") == bundle.model) & F.col("grouping").isin(sorted({name for name, _ in there}))
-    known = job.lake.read(SHARES).where(own).select("grouping", "value").distinct().collect()
-    gone = {tuple(row) for row in known} - there
-    each = [(F.col("grouping") == name) & (F.col("value") == value) for name, value in sorted(gone)]
-    if each:
-        job.lake.delete(SHARES, own & reduce(or_, each))
 
 
 def share_rows(

@@ -15,6 +15,7 @@ import numpy as np
 
 from adc.evaluation.metrics import Score, score_rows
 from adc.model.stack import blended
+from adc.tables import SPLITS
 from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
@@ -48,8 +49,7 @@ def train_rank(plan: Plan) -> dict[str, Any] | None:
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     with tempfile.TemporaryDirectory(prefix="adc-rank-") as scratch:
         train, val, test = (
-            read_examples(f"{plan.folder}/{SHARDS}", split, Path(scratch, split))
-            for split in ("train", "val", "test")
+            read_examples(f"{plan.folder}/{SHARDS}", split, Path(scratch, split)) for split in SPLITS
         )
     # The files are mapped into memory and go with this process, however it ends.
     return Rank(plan, hvd, tf, tell_driver).run(train, val, test)

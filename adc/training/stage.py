@@ -24,7 +24,7 @@ from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
-from adc.tables import CLEAN_TWEETS
+from adc.tables import CLEAN_TWEETS, SPLITS
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
 from adc.training.examples import (
@@ -97,7 +97,7 @@ def train(job: Job, target: str | None = None) -> None:
                 f"train.patience={settings.train.patience}: no labelled tweets in the split val to stop by"
             )
         job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
-    job.count(**{split: by_split.get(split, 0) for split in ("train", "val", "test")}, dialects=len(counts))
+    job.count(**{split: by_split.get(split, 0) for split in SPLITS}, dialects=len(counts))
     if job.dry_run:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
         return

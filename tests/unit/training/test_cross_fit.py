@@ -85,15 +85,20 @@ def test_the_teacher_knows_nothing_of_labels_that_are_noise():
     assert (told.argmax(axis=1) == corpus_of(900, noise=1.0).labels).mean() < 0.38
 
 
+def remembered(monkeypatch, kind):
+    """(model, inputs) of every fit of a kind of model from now on."""
+    fitted, fit = [], kind.fit
+
+    def remembering(model, inputs, labels, weights):
+        fitted.append((model, inputs))
+        return fit(model, inputs, labels, weights)
+
+    monkeypatch.setattr(kind, "fit", remembering)
+    return fitted
+
+
 def test_margins_of_whole_texts_are_those_of_the_svm_as_it_was_fitted(monkeypatch):
-    fitted = []
-
-    def remembered(svm, vectors, labels, weights):
-        fitted.append((svm, vectors))
-        return fit(svm, vectors, labels, weights)
-
-    fit = LinearSVC.fit
-    monkeypatch.setattr(LinearSVC, "fit", remembered)
+    fitted = remembered(monkeypatch, LinearSVC)
     corpus = corpus_of()
     corpus = replace(corpus, texts=[*corpus.texts[:-1], "كده كده اليوم كده اليوم كككك"])
     evidence = fit_evidence(corpus, ENCODER, 2, NONE).evidence
@@ -177,14 +182,7 @@ def test_two_classes_are_told_apart_like_many():
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_judge_says_what_its_logistic_regression_does(classes, monkeypatch):
-    fitted = []
-
-    def remembered(model, inputs, labels, weights):
-        fitted.append((model, inputs))
-        return fit(model, inputs, labels, weights)
-
-    fit = LogisticRegression.fit
-    monkeypatch.setattr(LogisticRegression, "fit", remembered)
+    fitted = remembered(monkeypatch, LogisticRegression)
     corpus = replace(corpus_of(), labels=corpus_of().labels % classes, classes=classes)
     draw = np.random.default_rng(0)
     members = [draw.normal(0, 1, (300, classes)) + 2 * np.eye(classes)[corpus.labels] for _ in range(2)]
