@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from adc.dialects import DIALECTS
+from adc.model.bundle import MANIFEST
 from tests.end_to_end.submit import ROOT, Submitter
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -64,9 +65,16 @@ def test_the_corpus_is_explored() -> None:
     assert [code for code in ("own-EG", "AE") if f"<th>{code}</th>" not in told] == []
 
 
-def test_errors_are_looked_into() -> None:
+def test_errors_are_looked_into(lake: Path) -> None:
+    old, stray = lake / "models" / "old", lake / "models" / "stray"
+    stray.mkdir()
+    old.mkdir()
+    (old / MANIFEST).write_text('{"format": 1}', encoding="utf-8")
+
     told = shown(executed("03_errors"))
 
+    assert f"left out: bundle {old}: it has format 1" in told
+    assert f"left out: {stray} is not a bundle" in told
     assert "tiny@" in told
     assert "answered <b>" in told
 
