@@ -19,7 +19,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--report",
         metavar="FILE.html",
-        help="where the report goes (default: <lake.root>/reports/<split>.html)",
+        help="where the report goes (default: <lake.root>/reports/<split>.html, "
+        "of an archive its name and a hash of its path)",
     )
     sys.exit(
         run_job(

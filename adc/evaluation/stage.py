@@ -1,6 +1,7 @@
 """The evaluate stage: models' answers held against labels, to `metrics`, JSON and an HTML report."""
 
 import datetime
+import hashlib
 import json
 from collections.abc import Sequence
 from itertools import combinations
@@ -66,9 +67,11 @@ def _places(job: Job, report: str | None, labelled: str | None, split: str) -> t
     files = job.lake.files
     if report and files.is_folder(report):
         raise UsageError(f"--report {report} is a folder: give the name of a file in it")
-    name = PurePosixPath(labelled).name if labelled else split
-    if labelled and name in SPLITS:
-        name = f"labelled-{name}"
+    name = split
+    if labelled:
+        # Files of two folders may have one name, or that of a split: neither's report replaces another's.
+        whole = hashlib.sha256(files.qualified(labelled).encode()).hexdigest()
+        name = f"{PurePosixPath(labelled).name}-{whole[:8]}"
     target = report or job.lake.path("reports", f"{name}.html")
     data = f"{target.removesuffix('.html')}.json"
     for place in (target, data):

@@ -185,22 +185,23 @@ def test_no_report_is_written_over_a_users_file(
     assert labelled.read_text() == beside.read_text()
 
 
-def test_a_file_called_as_a_split_is_not_taken_for_it(
+def test_a_file_called_as_a_split_or_another_file_is_not_taken_for_it(
     job: Callable[..., Job], tweets: Lake, bundle_path: str, tmp_path: Path, monkeypatch
 ) -> None:
-    folder = tmp_path / "test"
+    one, other = tmp_path / "test", tmp_path / "other" / "test"
     # The JVM stays in its working folder, where none is called `test`.
-    monkeypatch.setattr("adc.evaluation.stage.SPLITS", ("test", str(folder)))
-    folder.mkdir()
-    (folder / "a.csv").write_text("id,text,dialect\n1,عايز كده,EG\n", encoding="utf-8")
+    monkeypatch.setattr("adc.evaluation.stage.SPLITS", ("test", str(one)))
+    for folder in (one, other):
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("id,text,dialect\n1,عايز كده,EG\n", encoding="utf-8")
     evaluate(job("evaluate"), [bundle_path])
-    evaluate(job("evaluate"), [bundle_path], labelled=str(folder))
+    for labelled in (one, other, other):
+        evaluate(job("evaluate"), [bundle_path], labelled=str(labelled))
     kept = tweets.read(METRICS).where("metric = 'rows'").toPandas().set_index("split")["value"]
-    assert kept.to_dict() == {"test": 5, f"file:{folder}": 1}
-    assert {path.name for path in (tmp_path / "lake" / "reports").glob("*.html")} == {
-        "test.html",
-        "labelled-test.html",
-    }
+    assert kept.to_dict() == {"test": 5, f"file:{one}": 1, str(other): 1}
+    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "lake" / "reports").glob("*.html")]
+    splits = [page.partition("Split <b>")[2].partition("</b>")[0] for page in pages]
+    assert sorted(splits) == sorted(["test", f"file:{one}", str(other)])
 
 
 def test_two_models_are_compared_on_the_same_rows(
