@@ -196,6 +196,11 @@ def model_card(bundle: Bundle) -> str:
         f"| {split} | {values['rows']:,} | {100 * values['accuracy']:.1f} | {100 * values['macro_f1']:.1f} |"
         for split, values in bundle.metrics.items()
     ]
+    if bundle.evidence and "train" in bundle.metrics:
+        figures += [
+            "",
+            "The figures of the split train are out of fold: by linear models that had not seen the tweet.",
+        ]
     return "\n".join(
         [
             f"# {bundle.name}",

@@ -185,3 +185,11 @@ def test_the_card_says_what_it_is_and_how_good(tiny_bundle, folder):
     assert "Bidirectional GRU, 4 units each way, on vectors of 12 words and class evidence of words" in card
     assert f"checksum {tiny_bundle.checksum}" in card
     assert "| val | 120 | 50.0 | 25.0 |" in card
+
+
+def test_the_card_says_which_figures_are_out_of_fold(tiny_bundle):
+    trained = replace(tiny_bundle, metrics={"train": tiny_bundle.metrics["val"]})
+    assert "the split train are out of fold: by linear models" in model_card(trained)
+    # Other splits are not, nor is a network without linear models.
+    for other in (tiny_bundle, replace(trained, evidence=None, stack=None, blend=0.0)):
+        assert "out of fold" not in model_card(other)

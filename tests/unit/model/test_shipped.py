@@ -9,7 +9,7 @@ import pytest
 import adc
 from adc.cli import main
 from adc.dialects import DIALECTS
-from adc.model.bundle import MANIFEST, SHIPPED, VOCABULARY, load_bundle
+from adc.model.bundle import CARD, MANIFEST, SHIPPED, VOCABULARY, load_bundle, model_card
 from adc.model.predictor import Predictor
 
 
@@ -28,9 +28,11 @@ def test_words_that_everybody_knows_tell_a_dialect(text, dialect):
     assert adc.classify([text])["dialect"][0] in ({dialect} if isinstance(dialect, str) else dialect)
 
 
-def test_it_is_under_20_mb_and_knows_all_dialects():
+def test_it_is_under_20_mb_knows_all_dialects_and_has_its_card():
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 20e6
-    assert load_bundle(SHIPPED).labels == DIALECTS.codes
+    shipped = load_bundle(SHIPPED)
+    assert shipped.labels == DIALECTS.codes
+    assert (SHIPPED / CARD).read_text(encoding="utf-8") == model_card(shipped)
 
 
 def test_it_holds_no_handle_no_link_and_no_place_of_the_machine_that_made_it():
