@@ -1,10 +1,13 @@
 """What train decides before any rank starts."""
 
+import json
+
 import pytest
 
 from adc.cleaning import load_profile
 from adc.duplicates import labelled_tweets
 from adc.errors import UsageError
+from adc.model.bundle import MANIFEST
 from adc.tables import CLEAN_TWEETS
 from adc.training.stage import provenance, train
 from tests.spark.contents import clean_rows
@@ -76,3 +79,20 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_fitted(job, lake
     learnable_rows(lake)
     with pytest.raises(UsageError, match=message):
         train(job("train", **given))
+
+
+def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle, tmp_path):
+    learnable_rows(lake)
+    tiny_bundle.save(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
+    remedy = "; it is in the way: remove it, or give another --bundle or train.name"
+    for change, message in (
+        ({}, f"{tmp_path} already holds another bundle, {tiny_bundle.model}, of other settings or data"),
+        ({"rules": 0}, f"{tmp_path}: it was trained under version 0 of the cleaning rules.*{remedy}"),
+        ({"format": 0}, f"{tmp_path}: it has format 0.*{remedy}"),
+    ):
+        there = json.dumps(manifest | change)
+        (tmp_path / MANIFEST).write_text(there, encoding="utf-8")
+        with pytest.raises(UsageError, match=message):
+            train(job("train"), str(tmp_path))
+        assert (tmp_path / MANIFEST).read_text(encoding="utf-8") == there
