@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import yaml
@@ -12,9 +12,13 @@ from pyspark.sql import functions as F
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.files import Files
+from adc.job import Job
 
 # A spelling that is mapped to one of these stands for no dialect: its row has no label.
 NOTHING = ("", "null", "~")
+# Of labels that are not known: so many, and so much of each, are shown; more are no labels.
+LABELS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
+NO_CODES = "; input.labels names a file of the codes that other names stand for"
 
 
 def read_labels(files: Files, path: str) -> dict[str, str | None]:
@@ -43,6 +47,25 @@ def as_codes(label: Column, codes: Mapping[str, str | None]) -> Column:
     known = F.from_json(F.lit(json.dumps(codes)), "map<string, string>")
     spelling = F.lower(label)
     return F.when(F.map_contains_key(known, spelling), F.try_element_at(known, spelling)).otherwise(label)
+
+
+def shown_labels(labels: Sequence[str]) -> str:
+    """The first of some labels, each cut: where a column is not of labels they are many, and long."""
+    first = ", ".join(" ".join(label.split())[:LABEL_SHOWN] for label in labels[:LABELS_SHOWN])
+    return first + (", …" if len(labels) > LABELS_SHOWN else "")
+
+
+def tell_strangers(
+    job: Job, name: str, strangers: Sequence[str], labels: int, what: str, most: int = MOST_STRANGERS
+) -> None:
+    """Says which of so many labels are strangers, labels that `what`; raises UsageError for over `most`."""
+    if not strangers:
+        return
+    advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
+    told = f"labels that {what}: {shown_labels(strangers)}{advice}"
+    if len(strangers) > most:
+        raise UsageError(f"{name}: of {labels:,} labels {len(strangers):,} are {told} (input.label)")
+    job.say(told)
 
 
 def _from_yaml(text: str, path: str) -> Iterable[tuple[str, str]]:

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives.columns import archive_rows, hashed, rounded_ids, unread_times
-from adc.archives.labels import read_labels
+from adc.archives.labels import LABELS_SHOWN, read_labels, shown_labels
 from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
 from adc.dialects import DIALECTS
@@ -18,7 +18,6 @@ from adc.tables import QUARANTINE, REFUSED_OTHERWISE
 
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
-UNMAPPED_SHOWN = 10
 # In a text of CSV a line that begins with a tweet's id, or ends with a dialect's code, as rows do.
 ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
 # How many rows are looked at to tell whether ids have been rounded and times cannot be read.
@@ -81,12 +80,10 @@ def _tell_doubtful(job: Job, path: str, frame: DataFrame, settings: InputSetting
 def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
     codes = [code for code in read_labels(job.lake.files, labels).values() if code]
     strangers = rows.select("dialect").where(~F.col("dialect").isin(codes)).distinct().orderBy("dialect")
-    found = [row["dialect"] for row in strangers.take(UNMAPPED_SHOWN + 1)]
+    found = [row["dialect"] for row in strangers.take(LABELS_SHOWN + 1)]
     if found:
-        more = ", …" if len(found) > UNMAPPED_SHOWN else ""
         job.say(
-            f"labels of {path} that are no code and not in {labels}, kept as they are: "
-            f"{', '.join(found[:UNMAPPED_SHOWN])}{more}"
+            f"labels of {path} that are no code and not in {labels}, kept as they are: {shown_labels(found)}"
         )
 
 

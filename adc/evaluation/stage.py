@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import open_archive
+from adc.archives.labels import MOST_STRANGERS, tell_strangers
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
 from adc.duplicates import distinct, labelled_tweets, tell_contradicting
@@ -32,10 +33,6 @@ from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
 from adc.tables import CLEAN_TWEETS, METRICS, SPLITS
-
-# Of labels that no model answers with: so many, and so much of each, are shown; more are no labels.
-STRANGERS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
-NO_CODES = "; input.labels names a file of the codes that other names stand for"
 
 
 def evaluate(
@@ -90,7 +87,9 @@ def _evaluate(
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
     job.count(input=int(labels["n"].sum()), dialects=len(labels))
     answers = {label for bundle in models for label in bundle.labels}
-    tell_strangers(job, name, sorted(set(labels["label"]) - answers), len(labels))
+    strangers = sorted(set(labels["label"]) - answers)
+    most = min(MOST_STRANGERS, len(labels) - 1)
+    tell_strangers(job, name, strangers, len(labels), "no model answers with", most)
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
@@ -122,18 +121,6 @@ def _evaluate(
         data, json.dumps(figures(reports, differences), ensure_ascii=False, indent=2) + "\n"
     )
     job.outputs |= {"report": job.lake.files.qualified(target), "figures": job.lake.files.qualified(data)}
-
-
-def tell_strangers(job: Job, name: str, strangers: Sequence[str], labels: int) -> None:
-    """Says which of so many labels no model answers with; raises UsageError for all, and for very many."""
-    if not strangers:
-        return
-    shown = ", ".join(" ".join(label.split())[:LABEL_SHOWN] for label in strangers[:STRANGERS_SHOWN])
-    advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
-    told = f"labels that no model answers with: {shown}{advice}"
-    if len(strangers) == labels or len(strangers) > MOST_STRANGERS:
-        raise UsageError(f"{name}: of {labels:,} labels {len(strangers):,} are {told} (input.label)")
-    job.say(told)
 
 
 def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:

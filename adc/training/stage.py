@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from adc.archives.labels import read_labels, shown_labels, tell_strangers
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.duplicates import labelled_tweets
@@ -89,6 +90,10 @@ def train(job: Job, target: str | None = None) -> None:
             f"clean.profile={settings.clean.profile}: run clean with it first"
         )
     all_tweets = tweet_counts(examples)
+    own, dialects = settings.input.labels, {dialect for _, dialect in all_tweets}
+    known = read_labels(lake.files, own).values() if own else DIALECTS.codes
+    strangers = sorted(dialects.difference(known))
+    tell_strangers(job, lake.where(CLEAN_TWEETS), strangers, len(dialects), "are no codes")
     counts = class_counts(all_tweets, lake.where(CLEAN_TWEETS))
     by_split = learnable(job, all_tweets, counts)
     if "val" not in by_split:
@@ -151,7 +156,7 @@ def learnable(job: Job, tweets: Mapping[tuple[str, str], int], counts: Mapping[s
     if others:
         job.say(
             f"left out of val and test: {others.total():,} tweets of dialects without training tweets, "
-            f"{', '.join(sorted(others))}; evaluate counts them as wrong"
+            f"{shown_labels(sorted(others))}; evaluate counts them as wrong"
         )
     return by_split
 

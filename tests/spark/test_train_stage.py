@@ -62,8 +62,28 @@ def test_what_cannot_be_judged_or_calibrated_is_said(job, lake, capsys):
         "train": 2, "val": 0, "test": 0, "dialects": 2
     }  # fmt: skip
     said = capsys.readouterr().out
+    assert "labels that are no codes" not in said
     assert "left out of val and test: 1 tweets of dialects without training tweets, IQ" in said
     assert "no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told" in said
+
+
+def test_labels_that_can_be_none_are_refused_unless_they_are_named(job, lake, tmp_path, capsys):
+    texts = [f"{'نص طويل ' * 9}{n:03}" for n in range(101)]
+    common = {"profile_hash": load_profile("model").hash}
+    rows = [
+        common | {"id": text, "text": text, "dialect": text, "split": "train" if n < 2 else "val"}
+        for n, text in enumerate(texts)
+    ]
+    lake.append(CLEAN_TWEETS, clean_rows(lake, *rows))
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match="of 101 labels 101 are labels that are no codes: نص") as refused:
+            train(job("train", dry_run=dry_run))
+        assert len(str(refused.value)) < 800
+    labels = tmp_path / "labels.csv"
+    labels.write_text("".join(f"{text},{text}\n" for text in texts), encoding="utf-8")
+    train(job("train", dry_run=True, input__labels=str(labels)))
+    said = capsys.readouterr().out
+    assert f"99 tweets of dialects without training tweets, {', '.join([texts[2][:40]] * 10)}, …;" in said
 
 
 @pytest.mark.parametrize(
