@@ -34,8 +34,11 @@ def test_few_tweets_tell_no_interval(tweets):
 
 
 def test_a_dialect_that_is_not_there_may_have_no_share_at_all():
-    _, low, high = share_intervals(2000 * np.array([0.6, 0.4, 0]) @ CONFUSION, 300 * CONFUSION)
-    assert low[2] == 0 < high[2] < 0.1 < low[1]
+    expected = 2000 * np.array([0.6, 0.4, 0]) @ CONFUSION
+    # By chance it may be guessed somewhat more often than expected.
+    for more in (0, 40, 44):
+        _, low, high = share_intervals(expected + np.array([0, 0, more]), 300 * CONFUSION)
+        assert low[2] == 0 < high[2] < 0.1 < low[1]
 
 
 def test_nineteen_of_twenty_intervals_hold_the_truth():
