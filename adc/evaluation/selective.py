@@ -36,7 +36,7 @@ class RiskCoverage:
 
     def at(self, coverage: float) -> Kept | None:
         """The fewest answers that cover this share of the rows; None where so many have none."""
-        return next((point for point in self.points if point.coverage >= coverage - 1e-9), None)
+        return next((point for point in self.points if point.coverage >= coverage), None)
 
 
 @dataclass(frozen=True)

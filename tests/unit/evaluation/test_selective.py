@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from adc.evaluation.figures import COVERAGES
 from adc.evaluation.selective import (
     Kept,
     LengthScore,
@@ -31,6 +32,12 @@ def test_the_most_confident_answers_come_first():
     assert result.at(0.4) == result.points[0]
     assert result.at(0.5) == result.points[1]
     assert result.at(1.0) is None, "a fifth of the rows has no answer"
+
+
+def test_exactly_so_many_answers_are_enough():
+    result = risk_coverage(pd.DataFrame({"step": range(10), "n": 1, "correct": 1}), rows=10)
+
+    assert [kept.coverage for share in COVERAGES if (kept := result.at(share))] == list(COVERAGES)
 
 
 def test_a_model_that_never_answers_has_no_curve():
