@@ -1,51 +1,21 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
-import random
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
-from typing import Any, TypeVar
+from typing import Any
 
 from delta import DeltaTable
-from delta.exceptions import (
-    ConcurrentAppendException,
-    ConcurrentDeleteDeleteException,
-    ConcurrentDeleteReadException,
-    ConcurrentTransactionException,
-    ConcurrentWriteException,
-    DeltaConcurrentModificationException,
-    MetadataChangedException,
-    ProtocolChangedException,
-)
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from adc.conflicts import CREATE_ATTEMPTS, retry_conflicts
 from adc.errors import UsageError
 from adc.files import Files
 from adc.settings import LakeSettings
 from adc.tables import Table
 
-Result = TypeVar("Result")
-
-# In Python none of Delta's conflicts is a subclass of another.
-CONFLICTS = (
-    ConcurrentAppendException,
-    ConcurrentDeleteDeleteException,
-    ConcurrentDeleteReadException,
-    ConcurrentTransactionException,
-    ConcurrentWriteException,
-    DeltaConcurrentModificationException,
-    MetadataChangedException,
-    ProtocolChangedException,
-)
-# Two jobs that make the same table at once: one of them finds it made, or half made.
-MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
-# So few tries that a folder of something else is soon refused: about 20 seconds.
-CREATE_ATTEMPTS = 6
-# A commit that lost to another writer is tried again from the new snapshot, this often.
-COMMIT_ATTEMPTS = 20
 # Files below this size count as small (Delta's own OPTIMIZE aims at 1 GiB).
 SMALL_FILE_BYTES = 32 * 1024 * 1024
 
@@ -309,29 +279,6 @@ def _latest(checkpoint: str, kind: str) -> tuple[str, str]:
 def _quoted(values: Mapping[str, str]) -> dict[str, str | Column]:
     # Kept columns may have names in Arabic.
     return {f"`{name}`": value for name, value in values.items()}
-
-
-def retry_conflicts(
-    write: Callable[[], Result],
-    attempts: int = COMMIT_ATTEMPTS,
-    wait: Callable[[float], None] = time.sleep,
-) -> Result:
-    """Calls `write` until it meets no concurrent commit, waiting longer each time, with jitter (seconds).
-
-    Delta aborts one of any two concurrent MERGEs on an unpartitioned table; the loser must try again.
-    """
-    for attempt in range(1, attempts + 1):
-        try:
-            return write()
-        except (*CONFLICTS, AnalysisException) as error:
-            if attempt == attempts or not _is_conflict(error):
-                raise
-            wait(random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2**attempt))
-    raise AssertionError("unreachable")
-
-
-def _is_conflict(error: Exception) -> bool:
-    return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in MADE_MEANWHILE)
 
 
 def key_range(rows: DataFrame, column: str) -> tuple[Any, Any]:

@@ -4,13 +4,11 @@ import string
 import threading
 
 import pytest
-from delta.exceptions import ConcurrentAppendException, MetadataChangedException
-from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from adc.errors import UsageError
-from adc.lake import Lake, as_rows, retry_conflicts
+from adc.lake import Lake, as_rows
 from adc.session import PARTITIONS, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, TABLES
@@ -123,35 +121,6 @@ def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
         [("1", "1"), ("2", "2"), ("9", "1")],
         [("1", "1"), ("2", "2"), ("9", "2")],
     )
-
-
-@pytest.mark.parametrize(
-    ("errors", "attempts", "outcome", "waits"),
-    [
-        ([], 3, "written", 0),
-        ([ConcurrentAppendException("x"), MetadataChangedException("x")], 3, "written", 2),
-        ([AnalysisException("[TABLE_OR_VIEW_ALREADY_EXISTS] x")], 3, "written", 1),
-        ([AnalysisException("[DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION] x")], 3, "written", 1),
-        ([ConcurrentAppendException("x")] * 3, 3, ConcurrentAppendException, 2),
-        ([AnalysisException("[TABLE_OR_VIEW_NOT_FOUND] x")], 3, AnalysisException, 0),
-        ([ValueError("x")], 3, ValueError, 0),
-    ],
-)
-def test_only_conflicts_are_tried_again_and_not_for_ever(errors, attempts, outcome, waits):
-    left, waited = iter(errors), []
-
-    def write():
-        if error := next(left, None):
-            raise error
-        return "written"
-
-    if isinstance(outcome, str):
-        assert retry_conflicts(write, attempts, waited.append) == outcome
-    else:
-        with pytest.raises(outcome):
-            retry_conflicts(write, attempts, waited.append)
-    assert len(waited) == waits
-    assert all(0.5 * 2**n <= wait <= 1.0 * 2**n for n, wait in enumerate(waited))
 
 
 def test_a_table_in_many_small_files_is_compacted(spark, settings):

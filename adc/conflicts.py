@@ -1,0 +1,61 @@
+"""What Delta says where two writers meet, and trying again where they do."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
+from pyspark.errors import AnalysisException
+
+Result = TypeVar("Result")
+
+# In Python none of Delta's conflicts is a subclass of another.
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
+# Two jobs that make the same table at once: one of them finds it made, or half made.
+MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
+# So few tries that a folder of something else is soon refused: about 20 seconds.
+CREATE_ATTEMPTS = 6
+# A commit that lost to another writer is tried again from the new snapshot, this often.
+COMMIT_ATTEMPTS = 20
+
+
+def retry_conflicts(
+    write: Callable[[], Result],
+    attempts: int = COMMIT_ATTEMPTS,
+    wait: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Calls `write` until it meets no concurrent commit, waiting longer each time, with jitter (seconds).
+
+    Delta aborts one of any two concurrent MERGEs on an unpartitioned table; the loser must try again.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return write()
+        except (*CONFLICTS, AnalysisException) as error:
+            if attempt == attempts or not _is_conflict(error):
+                raise
+            wait(random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2**attempt))
+    raise AssertionError("unreachable")
+
+
+def _is_conflict(error: Exception) -> bool:
+    return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in MADE_MEANWHILE)
