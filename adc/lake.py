@@ -45,16 +45,16 @@ class Lake:
         self.root = self.files.qualified(settings.root)
         if odd := set(self.root) & set("[]{}*?\\`"):
             raise UsageError(f"lake.root: Spark cannot take {' '.join(sorted(odd))} in {self.root} as it is")
-        self._catalog = settings.catalog
+        self._catalog = _for_sql(settings.catalog) if settings.catalog else None
         if self._catalog and not self._has_schema(self._catalog):
-            raise UsageError(f"lake.catalog: Spark knows no schema {self._catalog}")
+            raise UsageError(f"lake.catalog: Spark knows no schema {settings.catalog}")
         self._small_files = settings.small_files
 
     def _has_schema(self, name: str) -> bool:
         try:
             return self.spark.catalog.databaseExists(name)
         except AnalysisException as error:  # no such catalog, or no name
-            raise UsageError(f"lake.catalog={name}: {str(error).splitlines()[0]}") from None
+            raise UsageError(f"lake.catalog={name}: {str(error).strip().splitlines()[0]}") from None
 
     def path(self, *parts: str) -> str:
         """The URI of something under the lake's root."""
@@ -274,6 +274,15 @@ def _latest(checkpoint: str, kind: str) -> tuple[str, str]:
     """The file that names the checkpoint of its kind that was used last, and this one's own name there."""
     folder, _, own = checkpoint.rpartition("/")
     return f"{folder}/latest-{kind}", own
+
+
+def _for_sql(name: str) -> str:
+    """A name of one or more parts with backquotes around those that SQL needs them for, as a hyphen does."""
+    if "`" in name:
+        return name
+    return ".".join(
+        part if part.isascii() and part.isidentifier() else f"`{part}`" for part in name.split(".")
+    )
 
 
 def _quoted(values: Mapping[str, str]) -> dict[str, str | Column]:

@@ -9,7 +9,7 @@ from pyspark.sql.types import StructType
 
 from adc.errors import UsageError
 from adc.lake import Lake, as_rows
-from adc.session import PARTITIONS, spark_session
+from adc.session import PARTITIONS, REQUIRED, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, TABLES
 from tests.spark.contents import contents, raw_rows, rows
@@ -141,11 +141,29 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
 
 
-def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):
+@pytest.fixture
+def second_catalog(spark):
+    """Delta's catalog a second time, under a name that SQL takes only within backquotes."""
+    spark.conf.set("spark.sql.catalog.second-one", REQUIRED["spark.sql.catalog.spark_catalog"])
+    catalogs = spark._jsparkSession.sessionState().catalogManager()
+    catalogs.catalog("second-one").setDelegateCatalog(catalogs.v2SessionCatalog())
+    yield
+    spark.conf.unset("spark.sql.catalog.second-one")
+
+
+@pytest.mark.parametrize(
+    ("schema", "in_sql"),
+    [
+        ("spark_catalog.by_name", "spark_catalog.by_name"),
+        ("second-one.by_name", "`second-one`.by_name"),
+        ("`second-one`.by_name", "`second-one`.by_name"),
+    ],
+)
+def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root, second_catalog, schema, in_sql):
     spark.sql(f"CREATE SCHEMA by_name LOCATION '{tmp_path}/schema'")
-    lake = Lake(spark, settings(lake__catalog="spark_catalog.by_name").lake)
+    lake = Lake(spark, settings(lake__catalog=schema).lake)
     try:
-        assert lake.where(RAW_TWEETS) == "spark_catalog.by_name.raw_tweets"
+        assert lake.where(RAW_TWEETS) == f"{in_sql}.raw_tweets"
         assert (lake.exists(RAW_TWEETS), lake.read(RAW_TWEETS).count()) == (False, 0)
         lake.append(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "a"}))
         lake.merge(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "b"}), bounded_by="id_num")
@@ -167,7 +185,8 @@ def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root):
             "Spark knows no schema spark_catalog.nosuch",
         ),
         ({"lake__catalog": "nosuch.schema"}, "lake.catalog"),
-        ({"lake__catalog": "my-cat.schema"}, "lake.catalog=my-cat.schema: "),
+        ({"lake__catalog": "my`cat.schema"}, "lake.catalog=my`cat.schema: [PARSE_SYNTAX_ERROR]"),
+        ({"lake__catalog": "default."}, "Spark knows no schema default."),
         ({"lake__root": "a`b"}, "lake.root: Spark cannot take ` in "),
     ],
 )
