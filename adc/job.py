@@ -124,7 +124,9 @@ def run_job(
         settings = load_settings(environment_file(args.env), args.overrides)
         print_settings(stage, settings)
         spark = spark_session(f"adc {stage}", settings)
-        job = Job(stage, settings, Lake(spark, settings.lake), new_run_id(stage), args.dry_run)
+        lake = Lake(spark, settings.lake)
+        lake.require_metastore()
+        job = Job(stage, settings, lake, new_run_id(stage), args.dry_run)
     except AdcError as error:
         print(f"{stage}: {error}", file=sys.stderr)
         return error.exit_status

@@ -56,6 +56,17 @@ class Lake:
         except AnalysisException as error:  # no such catalog, or no name
             raise UsageError(f"lake.catalog={name}: {str(error).strip().splitlines()[0]}") from None
 
+    def require_metastore(self) -> None:
+        """Raises UsageError where the tables have names that Spark forgets with the session."""
+        if not self._catalog or self.spark.conf.get("spark.sql.catalogImplementation") != "in-memory":
+            return
+        # Only Spark's own catalog is kept so.
+        if self.spark.catalog.getDatabase(self._catalog).catalog == "spark_catalog":
+            raise UsageError(
+                f"lake.catalog={self._catalog}: this Spark has no metastore and would forget the tables with "
+                "the run; give it one (spark.sql.catalogImplementation=hive), or leave lake.catalog unset"
+            )
+
     def path(self, *parts: str) -> str:
         """The URI of something under the lake's root."""
         return "/".join((self.root.rstrip("/"), *parts))

@@ -160,6 +160,7 @@ def test_of_an_error_within_spark_what_is_at_its_bottom_is_told(
         (stage, ("--set", "scrape.token=hush-hush")),
         (stage, ("--set", "lake.root=nowhere://bucket/lake")),
         (stage, ("--set", "lake.root=lake[1]")),
+        (stage, ("--set", "lake.catalog=default")),
         (stage, ("--set", "seed=-1")),
     ],
 )

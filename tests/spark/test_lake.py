@@ -177,6 +177,26 @@ def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root, second_cat
         spark.sql("DROP SCHEMA by_name CASCADE")
 
 
+def test_names_that_spark_would_forget_are_refused(spark, settings, tmp_path):
+    with pytest.raises(UsageError, match=r"lake\.catalog=default: this Spark has no metastore"):
+        Lake(spark, settings(lake__catalog="default").lake).require_metastore()
+    # A catalog of another kind, as a database is.
+    spark._jvm.java.lang.System.setProperty("derby.stream.error.file", f"{tmp_path}/derby.log")
+    other = {
+        "": "org.apache.spark.sql.execution.datasources.v2.jdbc.JDBCTableCatalog",
+        ".url": "jdbc:derby:memory:kept;create=true",
+        ".driver": "org.apache.derby.jdbc.EmbeddedDriver",
+    }
+    for name, value in other.items():
+        spark.conf.set(f"spark.sql.catalog.database{name}", value)
+    try:
+        Lake(spark, settings(lake__catalog="database.APP").lake).require_metastore()
+    finally:
+        for name in other:
+            spark.conf.unset(f"spark.sql.catalog.database{name}")
+    Lake(spark, settings().lake).require_metastore()
+
+
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
