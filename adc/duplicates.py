@@ -11,16 +11,18 @@ from adc.job import Job
 EXAMPLES = 3
 
 
-def latest_changes(feed: DataFrame, key: str) -> DataFrame:
+def latest_changes(feed: DataFrame, key: str, **of_all: Column) -> DataFrame:
     """Of a wave of a change feed the last state of every row, as the table's own columns, and `gone`.
 
-    That says whether the row is no longer in the table.
+    That says whether the row is no longer in the table. `of_all` are aggregates over all states that it had
+    since before the wave.
     """
     columns = [name for name in feed.columns if not name.startswith("_")]
-    newest = F.max_by(F.struct("_change_type", *columns), F.struct("_commit_version", "_change_type"))
-    changed = feed.where("_change_type <> 'update_preimage'").groupBy(key).agg(newest.alias("row"))
+    later = F.struct("_commit_version", F.col("_change_type") != "update_preimage", "_change_type")
+    newest = F.max_by(F.struct("_change_type", *columns), later).alias("row")
+    changed = feed.groupBy(key).agg(newest, *(column.alias(name) for name, column in of_all.items()))
     gone = (F.col("row._change_type") == "delete").alias("gone")
-    return changed.select(*(f"row.{name}" for name in columns), gone)
+    return changed.select(*(f"row.{name}" for name in columns), gone, *of_all)
 
 
 def labelled_tweets(clean_tweets: DataFrame) -> DataFrame:

@@ -143,20 +143,20 @@ def scored(job: Job, shared: Broadcast[Predictor], rows: DataFrame) -> DataFrame
     What is skipped, or gone, goes along, without a text, to be counted.
     """
     if "_change_type" in rows.columns:
-        rows = distinct(job, latest_changes(rows, "id"))
+        rows = distinct(job, latest_changes(rows, "id", _sources=F.collect_set("source")))
         given = {name: F.expr(f"if(gone, NULL, {name})") for name in ("text", "clean")}
         rows = rows.withColumns(given)
     else:
-        rows = rows.withColumn("gone", F.lit(False))
+        rows = rows.withColumns({"gone": F.lit(False), "_sources": F.array("source")})
     told = PREDICTIONS.keeping(kept_columns(job.settings.input)).columns
-    columns = [*(name for name in told if name != "scored_at"), "skipped", "gone", "occurrences"]
+    columns = [*(name for name in told if name != "scored_at"), "skipped", "gone", "_sources", "occurrences"]
     return with_predictions(rows, shared).select(*columns)
 
 
 def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
     """MERGEs a wave's predictions by (id, model) and counts them.
 
-    Those of rows that clean_tweets no longer holds go, unless they are of another source's text.
+    Where clean_tweets no longer holds a row its prediction goes, unless of a source that it never had there.
     """
     figures = staged.groupBy("gone").agg(
         F.sum("occurrences").alias("input"),
@@ -175,7 +175,7 @@ def commit_scored(job: Job, staged: DataFrame) -> Mapping[str, int]:
         table,
         fresh.withColumn("scored_at", F.lit(job.started_at)),
         update_if=f"NOT new.gone AND ({' OR '.join(map(_changed, columns))})",
-        delete_if="new.gone AND new.source = old.source",
+        delete_if="new.gone AND array_contains(new._sources, old.source)",
         insert_if="NOT new.gone",
         bounded_by="id",
     )

@@ -1,4 +1,5 @@
 import pytest
+from pyspark.sql import functions as F
 
 from adc.duplicates import labelled_tweets, latest_changes
 from tests.spark.contents import clean_rows, rows
@@ -11,7 +12,8 @@ def test_of_a_wave_of_changes_the_last_state_and_what_is_gone(spark):
         [
             ("updated", "new", "update_postimage", 2),
             ("updated", "old", "update_preimage", 2),
-            ("updated", "old", "insert", 1),
+            ("updated", "older", "update_preimage", 1),
+            ("updated", "old", "update_postimage", 1),
             ("inserted", "only", "insert", 3),
             ("deleted", "gone", "insert", 1),
             ("deleted", "gone", "delete", 2),
@@ -20,11 +22,12 @@ def test_of_a_wave_of_changes_the_last_state_and_what_is_gone(spark):
         ],
         "id STRING, text STRING, _change_type STRING, _commit_version LONG",
     )
-    assert rows(latest_changes(feed, "id"), "id", "text", "gone") == [
-        ("back", "second", False),
-        ("deleted", "gone", True),
-        ("inserted", "only", False),
-        ("updated", "new", False),
+    changes = latest_changes(feed, "id", texts=F.sort_array(F.collect_set("text")))
+    assert rows(changes, "id", "text", "gone", "texts") == [
+        ("back", "second", False, ["first", "second"]),
+        ("deleted", "gone", True, ["gone"]),
+        ("inserted", "only", False, ["only"]),
+        ("updated", "new", False, ["new", "old", "older"]),
     ]
 
 

@@ -118,6 +118,20 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
     ]
 
 
+def test_what_got_another_source_before_it_left_clean_tweets_leaves_predictions(lake, run):
+    def put(source, *ids):
+        texts = ({"id": number, "text": TEXTS[0], "source": source} for number in ids)
+        lake.merge(CLEAN_TWEETS, clean_rows(lake, *texts))
+
+    put("a", "1", "2", "3")
+    run()
+    lake.delete(CLEAN_TWEETS, F.col("id") == "2")
+    put("b", "1", "2")
+    lake.delete(CLEAN_TWEETS, F.col("id") < "3")
+    assert run() == {"removed": 2}
+    assert predictions(lake, "source") == [("3", "a")]
+
+
 def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_path):
     archive = tmp_path / "archive.csv"
     lines = ["7,,", "7,عايز كده,2020-01-02", "7,عايز كده,2020-01-02", "8,hello,", "9,وش,", ",عايز,", ",عايز,"]
