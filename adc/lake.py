@@ -23,18 +23,6 @@ SMALL_FILE_BYTES = 32 * 1024 * 1024
 # scored in two.
 WAVE_BYTES = 128 << 20
 
-# What Delta says of a stream that goes on from where the table's log or change feed has been cleared away.
-CLEARED_AWAY = (
-    "DELTA_LOG_FILE_NOT_FOUND",
-    "DELTA_MISSING_FILES_UNEXPECTED_VERSION",
-    "DELTA_MISSING_CHANGE_DATA",
-    # A copy of the table from before the checkpoint has been put back.
-    "DELTA_STREAMING_TRAILING_COMMIT_MISSING",
-    "FAILED_READ_FILE.FILE_NOT_EXIST",
-)
-
-RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
-
 
 class Lake:
     """The tables of one lake, by path under its root or by catalog name. All writes go through here."""
@@ -150,7 +138,7 @@ class Lake:
         tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
         return self.path("_checkpoints", target.name, tables, *parts)
 
-    def go_on(self, checkpoint: str, kind: str = "all", anew: bool = False) -> None:
+    def go_on(self, checkpoint: str, kind: str, anew: bool) -> None:
         """To be called before a stream: forgets its checkpoint where another of its kind was used after it.
 
         The target holds that one's results since, so that what this one had done has to be done again; as
@@ -161,7 +149,7 @@ class Lake:
             self.files.delete(checkpoint)
         self.files.write_text(latest, own)
 
-    def went_on(self, checkpoint: str, kind: str = "all") -> bool:
+    def went_on(self, checkpoint: str, kind: str) -> bool:
         """To be called after a stream: whether no other of its kind was begun meanwhile.
 
         Else the target may hold results of both: both start anew the next time.

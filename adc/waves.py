@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame
 
 from adc.errors import RunError
 from adc.job import Job
-from adc.lake import CLEARED_AWAY
 from adc.progress import Progress
+from adc.tables import Table
 
 Transform = Callable[[DataFrame], DataFrame]
 Commit = Callable[[DataFrame], Mapping[str, int]]
@@ -23,6 +23,16 @@ Commit = Callable[[DataFrame], Mapping[str, int]]
 POLL_SECONDS = 0.05
 # Waves that may wait to be committed: a kill costs these and the one in flight.
 MOST_BEHIND = 4
+# What Delta says of a stream that goes on from where the table's log or change feed has been cleared away.
+CLEARED_AWAY = (
+    "DELTA_LOG_FILE_NOT_FOUND",
+    "DELTA_MISSING_FILES_UNEXPECTED_VERSION",
+    "DELTA_MISSING_CHANGE_DATA",
+    # A copy of the table from before the checkpoint has been put back.
+    "DELTA_STREAMING_TRAILING_COMMIT_MISSING",
+    "FAILED_READ_FILE.FILE_NOT_EXIST",
+)
+RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
 
 @dataclass
@@ -65,14 +75,21 @@ class Waves:
                 for commit in commits:
                     commit.cancel()
 
-    def stream(self, source: DataFrame, checkpoint: str) -> None:
-        """Takes what the stream has not given under this checkpoint before, and ends.
+    def stream(self, source: Table, target: Table, rules: str, kind: str = "all", anew: bool = False) -> None:
+        """Takes what is new or changed in `source` since the last run into `target`, or all of it `anew`.
 
-        Where the table no longer keeps what came after the checkpoint, takes all of it instead.
+        `rules` name whatever decides a row's fate: all is taken, too, where the last run of this `kind` was
+        under others, and where the table no longer keeps what came after it.
         """
-        goes_on = self.job.lake.files.exists(checkpoint)
+        lake = self.job.lake
+        lake.ensure(target)
+        checkpoint = lake.checkpoint(source, target, rules)
+        lake.go_on(checkpoint, kind, anew)
+        goes_on = lake.files.exists(checkpoint)
+        if not goes_on:
+            self.job.say("a full pass: no earlier run over these tables under these settings is known")
         try:
-            self._stream(source, checkpoint)
+            self._stream(lake.changes(source), checkpoint)
         except Exception as error:
             if not goes_on or not any(sign in str(error) for sign in CLEARED_AWAY):
                 raise
@@ -80,8 +97,10 @@ class Waves:
                 "a full pass: what changed since the last run is no longer in the table's log "
                 "(it is kept as long as delta.logRetentionDuration and VACUUM say)"
             )
-            self.job.lake.files.delete(checkpoint)
-            self._stream(source, checkpoint)
+            lake.files.delete(checkpoint)
+            self._stream(lake.changes(source), checkpoint)
+        if not lake.went_on(checkpoint, kind):
+            self.job.say(RUN_BESIDE)
 
     def _stream(self, source: DataFrame, checkpoint: str) -> None:
         failures: list[Exception] = []

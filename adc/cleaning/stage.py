@@ -11,7 +11,6 @@ from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.duplicates import latest_changes, once_an_id
 from adc.job import Job
-from adc.lake import RUN_BESIDE
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves
 
@@ -41,17 +40,9 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
                 f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
             )
             return
-        job.lake.ensure(CLEAN_TWEETS)
-        # Whatever decides a row's fate is in the name: under other settings a full pass begins.
         limits = job.settings.clean
         rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
-        checkpoint = job.lake.checkpoint(RAW_TWEETS, CLEAN_TWEETS, rules)
-        job.lake.go_on(checkpoint, anew=full)
-        if not job.lake.files.exists(checkpoint):
-            job.say("a full pass: no earlier run with these tables and this profile is known")
-        waves.stream(job.lake.changes(RAW_TWEETS), checkpoint)
-        if not job.lake.went_on(checkpoint):
-            job.say(RUN_BESIDE)
+        waves.stream(RAW_TWEETS, CLEAN_TWEETS, rules, anew=full)
     job.wrote(CLEAN_TWEETS, QUARANTINE)
     for table in (CLEAN_TWEETS, QUARANTINE):
         job.lake.ensure(table)

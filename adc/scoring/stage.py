@@ -12,7 +12,6 @@ from adc.archives import kept_columns, open_archive
 from adc.duplicates import distinct, latest_changes
 from adc.errors import UsageError
 from adc.job import Job
-from adc.lake import RUN_BESIDE
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
@@ -81,19 +80,11 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
                     f"input.keep={kept[name]}: {lake.where(CLEAN_TWEETS)} has no column {name}; "
                     "run clean with --input and the same input.keep first"
                 )
-        lake.ensure(PREDICTIONS)
-        # Whatever decides a prediction is in the name: under other settings a full pass begins.
         told = job.settings.score
         rules = f"{bundle.model}-{told.abstain_below:.15g}-{told.plausible_mass:.15g}-{told.top_k}"
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
-        checkpoint = lake.checkpoint(CLEAN_TWEETS, PREDICTIONS, rules)
-        lake.go_on(checkpoint, bundle.model, anew=replace)
-        if not lake.files.exists(checkpoint):
-            job.say("a full pass: no earlier run of this model over these tables is known")
-        waves.stream(lake.changes(CLEAN_TWEETS), checkpoint)
-        if not lake.went_on(checkpoint, bundle.model):
-            job.say(RUN_BESIDE)
+        waves.stream(CLEAN_TWEETS, PREDICTIONS, rules, bundle.model, anew=replace)
     job.wrote(PREDICTIONS)
     lake.ensure(PREDICTIONS)
     lake.compact(PREDICTIONS)

@@ -8,9 +8,10 @@ from pyspark.sql import functions as F
 from adc.cleaning import load_profile, stage
 from adc.cleaning.stage import clean, on_all_slots
 from adc.errors import UsageError
-from adc.lake import RUN_BESIDE, Lake
+from adc.lake import Lake
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
+from adc.waves import RUN_BESIDE
 from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark

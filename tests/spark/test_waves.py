@@ -63,18 +63,18 @@ def test_a_commit_that_fails_ends_the_run_and_keeps_the_waves_before(job: Callab
 
 def test_a_stream_takes_what_is_new_and_raises_what_went_wrong(job: Callable[..., Job]) -> None:
     made, committed = job("clean"), Committed()
-    lake, checkpoint = made.lake, made.lake.path("_checkpoints", "test")
+    lake = made.lake
     waves = Waves(made, upper, committed)
     lake.append(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "a"}, {"id": "2", "text": "b"}))
-    waves.stream(lake.changes(RAW_TWEETS), checkpoint)
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
     lake.append(RAW_TWEETS, raw_rows(lake, {"id": "3", "text": "c"}))
-    waves.stream(lake.changes(RAW_TWEETS), checkpoint)
-    waves.stream(lake.changes(RAW_TWEETS), checkpoint)
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
     assert committed.waves == [["1", "2"], ["3"]]
 
     lake.append(RAW_TWEETS, raw_rows(lake, {"id": POISON, "text": "d"}))
     with pytest.raises(RunError, match="the wave with poison"):
-        waves.stream(lake.changes(RAW_TWEETS), checkpoint)
+        waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
 
 
 def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(
