@@ -165,38 +165,13 @@ def _number(ids: DataFrame, limit: int | None) -> int:
 
 
 def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
-    scrape_settings = job.settings.scrape
-    size = scrape_settings.batch_size or APIS[scrape_settings.api].largest_batch
+    """Asks for the ids in waves and commits each; raises RunError where the API does not serve them all."""
     todo = placed(work.to_ask, job.staging)
     total = _number(todo, limit)
-    context = job.lake.spark.sparkContext
+    scrape_settings, size = job.settings.scrape, _batch_size(job)
+    at_once = scrape_settings.in_flight * size
     policy = Policy(scrape_settings.max_attempts)
-    limiter = Limiter(
-        scrape_settings.rate_limit, scrape_settings.in_flight, policy.patience(scrape_settings.in_flight)
-    )
-    host = context.getConf().get("spark.driver.host") or "127.0.0.1"
-    bind = context.getConf().get("spark.driver.bindAddress") or host
-
-    def end(task: int) -> None:
-        job.say("a look-up task gives no sign of life; it is started anew")
-        # Spark kills its Python worker, whatever that is doing, starts the task anew and counts no failure.
-        with suppress(Py4JError):  # without a JVM the job ends anyway
-            context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
-
-    with GateServer(limiter, bind, host, scrape_settings.gate_port, end) as gate:
-        fetcher = Fetcher(
-            api=scrape_settings.api,
-            url=url,
-            token=scrape_settings.token.get_secret_value() if scrape_settings.token else None,
-            batch_size=size,
-            in_flight=scrape_settings.in_flight,
-            timeout=scrape_settings.timeout,
-            max_body=scrape_settings.max_body,
-            policy=policy,
-            run_id=job.run_id,
-            gate=gate.address,
-            gate_key=gate.key,
-        )
+    with _gate(job, policy) as gate:
 
         def measure() -> Mapping[str, int]:
             return {status: gate.counts.get(status, 0) for status in STATUSES}
@@ -209,40 +184,82 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             return settled() / max(1.0, gate.seconds)
 
         def wave(places: range) -> DataFrame:
-            slots = context.defaultParallelism
-            least = REQUESTS_IN_A_ROW * scrape_settings.in_flight * size
-            parts = max(2 * slots, int(slots * len(places) / max(PART_SECONDS * rate(), least)))
+            slots = job.lake.spark.sparkContext.defaultParallelism
+            each = max(PART_SECONDS * rate(), REQUESTS_IN_A_ROW * at_once)
+            parts = max(2 * slots, int(slots * len(places) / each))
             return parted(todo, places, parts, size).select("id", "id_num", "dialect")
 
-        first = FIRST_WAVE_BATCHES * scrape_settings.in_flight * size
-        waves = WavesInIdOrder(total, first, size, scrape_settings.wave_seconds, rate)
+        waves = WavesInIdOrder(total, FIRST_WAVE_BATCHES * at_once, size, scrape_settings.wave_seconds, rate)
 
         def tail() -> bool:
             # So that by the time Spark has started the next wave no fewer requests are under way than may be.
-            soon = max(scrape_settings.in_flight * size, LEAD_SECONDS * rate())
-            return settled() >= max(1, waves.given - soon)
+            return settled() >= max(1, waves.given - max(at_once, LEAD_SECONDS * rate()))
 
+        fetch = _fetcher(job, url, policy, gate).fetch
         try:
-            Waves(job, fetcher.fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
+            Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
                 map(wave, takewhile(lambda _: gate.stopped is None, waves)), tail
             )
         finally:
             judged = sum(job.counts[status] for status in STATUSES)
             job.counts["unasked"] = job.counts["asked"] - judged
-        if unrequested := gate.counts.get(UNREQUESTED):
-            job.count(unrequested=unrequested)
-            job.say(f"the API answered {unrequested:,} ids that it was not asked for; they are ignored")
-        if gate.stopped:
-            raise RunError(
-                f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, "
-                "for 400 or 422 scrape.batch_size, and for 401 or 403 the token in ADC_SCRAPE__TOKEN; then "
-                "run the same again, to go on"
-            )
-        if judged < total:
-            raise RunError(
-                f"the API at scrape.url served nothing while {total - judged:,} ids were asked for, the last "
-                f"time: {gate.failure}. They are left unasked; run the same again, to go on"
-            )
+        _require_served(job, gate, total - judged)
+
+
+def _batch_size(job: Job) -> int:
+    return job.settings.scrape.batch_size or APIS[job.settings.scrape.api].largest_batch
+
+
+def _gate(job: Job, policy: Policy) -> GateServer:
+    """What gives the requests of all tasks their turns, from the driver."""
+    scrape_settings, context = job.settings.scrape, job.lake.spark.sparkContext
+    in_flight = scrape_settings.in_flight
+    limiter = Limiter(scrape_settings.rate_limit, in_flight, policy.patience(in_flight))
+    host = context.getConf().get("spark.driver.host") or "127.0.0.1"
+    bind = context.getConf().get("spark.driver.bindAddress") or host
+
+    def end(task: int) -> None:
+        job.say("a look-up task gives no sign of life; it is started anew")
+        # Spark kills its Python worker, whatever that is doing, starts the task anew and counts no failure.
+        with suppress(Py4JError):  # without a JVM the job ends anyway
+            context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
+
+    return GateServer(limiter, bind, host, scrape_settings.gate_port, end)
+
+
+def _fetcher(job: Job, url: str, policy: Policy, gate: GateServer) -> Fetcher:
+    scrape_settings = job.settings.scrape
+    return Fetcher(
+        api=scrape_settings.api,
+        url=url,
+        token=scrape_settings.token.get_secret_value() if scrape_settings.token else None,
+        batch_size=_batch_size(job),
+        in_flight=scrape_settings.in_flight,
+        timeout=scrape_settings.timeout,
+        max_body=scrape_settings.max_body,
+        policy=policy,
+        run_id=job.run_id,
+        gate=gate.address,
+        gate_key=gate.key,
+    )
+
+
+def _require_served(job: Job, gate: GateServer, unserved: int) -> None:
+    """Says what the API answered unasked; raises RunError if it refused this client or some ids."""
+    if unrequested := gate.counts.get(UNREQUESTED):
+        job.count(unrequested=unrequested)
+        job.say(f"the API answered {unrequested:,} ids that it was not asked for; they are ignored")
+    if gate.stopped:
+        raise RunError(
+            f"the API at scrape.url refused to serve: {gate.stopped}. Check scrape.url, scrape.api, "
+            "for 400 or 422 scrape.batch_size, and for 401 or 403 the token in ADC_SCRAPE__TOKEN; then "
+            "run the same again, to go on"
+        )
+    if unserved > 0:
+        raise RunError(
+            f"the API at scrape.url served nothing while {unserved:,} ids were asked for, the last "
+            f"time: {gate.failure}. They are left unasked; run the same again, to go on"
+        )
 
 
 def commit_outcomes(job: Job, outcomes: DataFrame) -> Mapping[str, int]:
