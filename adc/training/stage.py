@@ -63,13 +63,7 @@ def train(job: Job, target: str | None = None) -> None:
     lake, settings = job.lake, job.settings
     lake.require(CLEAN_TWEETS, "run clean first")
     refuse_blind(settings.model)
-    threads = int(lake.spark.conf.get("spark.task.cpus", "1") or 1)
-    slots = lake.spark.sparkContext.defaultParallelism // threads
-    if settings.train.num_proc > slots:
-        raise UsageError(
-            f"train.num_proc={settings.train.num_proc}: Spark has {slots} task slots, a rank needs one each "
-            "(while executors still register: spark.scheduler.minRegisteredResourcesRatio=1)"
-        )
+    threads = threads_a_rank(job)
     place = target or lake.path("models", settings.train.name)
     tweets = lake.read(CLEAN_TWEETS)
     examples = labelled_tweets(tweets).cache()
@@ -78,31 +72,8 @@ def train(job: Job, target: str | None = None) -> None:
         _same_or_refuse(job, place, made)
         return
 
-    profile = load_profile(settings.clean.profile)
-    for rule, harm in NEEDED_RULES.items():
-        if rule not in profile.switches:
-            raise UsageError(
-                f"clean.profile={settings.clean.profile} leaves {harm}; switch its rule `{rule}` on"
-            )
-    if tweets.where(tweets.profile_hash != profile.hash).head(1):
-        raise UsageError(
-            f"{lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
-            f"clean.profile={settings.clean.profile}: run clean with it first"
-        )
-    all_tweets = tweet_counts(examples)
-    own, dialects = settings.input.labels, {dialect for _, dialect in all_tweets}
-    known = read_labels(lake.files, own).values() if own else DIALECTS.codes
-    strangers = sorted(dialects.difference(known))
-    tell_strangers(job, lake.where(CLEAN_TWEETS), strangers, len(dialects), "are no codes")
-    counts = class_counts(all_tweets, lake.where(CLEAN_TWEETS))
-    by_split = learnable(job, all_tweets, counts)
-    if "val" not in by_split:
-        if settings.train.patience:
-            raise UsageError(
-                f"train.patience={settings.train.patience}: no labelled tweets in the split val to stop by"
-            )
-        job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
-    job.count(**{split: by_split.get(split, 0) for split in SPLITS}, dialects=len(counts))
+    refuse_unfit_profile(job, tweets)
+    counts, by_split = counted(job, examples)
     if job.dry_run:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
         return
@@ -111,12 +82,7 @@ def train(job: Job, target: str | None = None) -> None:
     # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
     whose = hashlib.sha256(f"{made['fingerprint']} {lake.files.qualified(place)}".encode()).hexdigest()
     folder = lake.path("_staging", f"train-{whose[:16]}")
-    try:
-        untrained = open_bundle(lake.files, f"{folder}/{PREPARED}")
-        job.say(f"going on with what a run that was ended has left in {folder}")
-    except UsageError:
-        untrained = prepared(job, examples, counts, folder, made)
-        store_bundle(lake.files, untrained, f"{folder}/{PREPARED}")
+    untrained = prepared_once(job, examples, counts, folder, made)
     job.say(
         f"{by_split['train']:,} tweets in {len(counts)} dialects, {untrained.encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
@@ -144,6 +110,52 @@ def train(job: Job, target: str | None = None) -> None:
         )
 
 
+def threads_a_rank(job: Job) -> int:
+    """Cores of a task slot; raises UsageError for more ranks than slots."""
+    spark, ranks = job.lake.spark, job.settings.train.num_proc
+    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    slots = spark.sparkContext.defaultParallelism // threads
+    if ranks > slots:
+        raise UsageError(
+            f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each "
+            "(while executors still register: spark.scheduler.minRegisteredResourcesRatio=1)"
+        )
+    return threads
+
+
+def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:
+    """Raises UsageError for a profile that is not one to train on, or not that of the clean tweets."""
+    name = job.settings.clean.profile
+    profile = load_profile(name)
+    for rule, harm in NEEDED_RULES.items():
+        if rule not in profile.switches:
+            raise UsageError(f"clean.profile={name} leaves {harm}; switch its rule `{rule}` on")
+    if tweets.where(tweets.profile_hash != profile.hash).head(1):
+        raise UsageError(
+            f"{job.lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
+            f"clean.profile={name}: run clean with it first"
+        )
+
+
+def counted(job: Job, examples: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Training tweets by dialect, and by split what can be learnt and judged, both also in the summary.
+
+    Raises UsageError where there is nothing to learn, nothing to stop by, or what is hardly labels.
+    """
+    tweets, where = tweet_counts(examples), job.lake.where(CLEAN_TWEETS)
+    own, dialects = job.settings.input.labels, {dialect for _, dialect in tweets}
+    known = read_labels(job.lake.files, own).values() if own else DIALECTS.codes
+    tell_strangers(job, where, sorted(dialects.difference(known)), len(dialects), "are no codes")
+    counts = class_counts(tweets, where)
+    by_split = learnable(job, tweets, counts)
+    if "val" not in by_split:
+        if patience := job.settings.train.patience:
+            raise UsageError(f"train.patience={patience}: no labelled tweets in the split val to stop by")
+        job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
+    job.count(**{split: by_split.get(split, 0) for split in SPLITS}, dialects=len(counts))
+    return counts, by_split
+
+
 def learnable(job: Job, tweets: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> dict[str, int]:
     """Of `tweet_counts` those of dialects that can be learnt, by split; says which others there are."""
     by_split: Counter[str] = Counter()
@@ -159,6 +171,20 @@ def learnable(job: Job, tweets: Mapping[tuple[str, str], int], counts: Mapping[s
             f"{shown_labels(sorted(others))}; evaluate counts them as wrong"
         )
     return by_split
+
+
+def prepared_once(
+    job: Job, examples: DataFrame, counts: Mapping[str, int], folder: str, made: Mapping[str, Any]
+) -> Bundle:
+    """As `prepared`, or what a run that was ended has left of it in the folder."""
+    files, place = job.lake.files, f"{folder}/{PREPARED}"
+    try:
+        untrained = open_bundle(files, place)
+        job.say(f"going on with what a run that was ended has left in {folder}")
+    except UsageError:
+        untrained = prepared(job, examples, counts, folder, made)
+        store_bundle(files, untrained, place)
+    return untrained
 
 
 def prepared(
