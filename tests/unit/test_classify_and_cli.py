@@ -283,6 +283,8 @@ def start(code: str, *arguments: str, stdin=subprocess.PIPE) -> "subprocess.Pope
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Where the tests run in a shell's background Ctrl-C is ignored, and would be here.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
