@@ -22,7 +22,7 @@ baselines: setup ## train the presets linear, classic-lstm, classic-gru in ADC_L
 	echo "  spark-submit jobs/evaluate.py --bundle $$models/adc $(BASELINES:%=--bundle $$models/%)"
 
 test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (under 20 minutes)
-	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -m "not slow"
+	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
 	@source .venv/bin/activate && pytest -m "slow and not cluster"
