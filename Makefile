@@ -25,7 +25,7 @@ test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (
 	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
-	@source .venv/bin/activate && pytest -m "slow and not cluster"
+	@source .venv/bin/activate && pytest -n 2 --dist loadfile -m "slow and not cluster"
 
 test-cluster: ## several hosts in network namespaces (as root) and a lake on S3; fetches 690 MB of jars
 	@deploy/setup.sh --s3
