@@ -1,6 +1,8 @@
 # Everything runs in .venv, which deploy/setup.sh makes and keeps: it takes seconds when nothing has changed.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Two files of tests at once, each in one process.
+PYTEST := pytest -n 2 --dist loadfile
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -22,10 +24,10 @@ baselines: setup ## train the presets linear, classic-lstm, classic-gru in ADC_L
 	echo "  spark-submit jobs/evaluate.py --bundle $$models/adc $(BASELINES:%=--bundle $$models/%)"
 
 test: setup ## ruff, mypy and the tests: unit, Spark, one Horovod start, kills (under 20 minutes)
-	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && pytest -n 2 --dist loadfile -m "not slow"
+	@source .venv/bin/activate && ruff check . && ruff format --check . && mypy && $(PYTEST) -m "not slow"
 
 test-slow: setup ## the long fault and end-to-end tests (under 30 minutes)
-	@source .venv/bin/activate && pytest -n 2 --dist loadfile -m "slow and not cluster"
+	@source .venv/bin/activate && $(PYTEST) -m "slow and not cluster"
 
 test-cluster: ## several hosts in network namespaces (as root) and a lake on S3; fetches 690 MB of jars
 	@deploy/setup.sh --s3
