@@ -1,0 +1,83 @@
+"""What a training counts before it begins, and what it refuses: data, profiles and ranks unfit for it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+
+from adc.archives.labels import read_labels, shown_labels, tell_strangers
+from adc.cleaning import load_profile
+from adc.dialects import DIALECTS
+from adc.errors import UsageError
+from adc.job import Job
+from adc.tables import CLEAN_TWEETS, SPLITS
+from adc.training.examples import class_counts, tweet_counts
+
+# Rules without which a profile is not one to train on, and what it leaves.
+NEEDED_RULES = {
+    "mentions": "user handles in: a model would learn authors, not dialects",
+    "white_space": "white space as it is, and words would hold line breaks",
+}
+
+
+def threads_a_rank(job: Job) -> int:
+    """Cores of a task slot; raises UsageError for more ranks than slots."""
+    spark, ranks = job.lake.spark, job.settings.train.num_proc
+    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    slots = spark.sparkContext.defaultParallelism // threads
+    if ranks > slots:
+        raise UsageError(
+            f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each "
+            "(while executors still register: spark.scheduler.minRegisteredResourcesRatio=1)"
+        )
+    return threads
+
+
+def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:
+    """Raises UsageError for a profile that is not one to train on, or not that of the clean tweets."""
+    name = job.settings.clean.profile
+    profile = load_profile(name)
+    for rule, harm in NEEDED_RULES.items():
+        if rule not in profile.switches:
+            raise UsageError(f"clean.profile={name} leaves {harm}; switch its rule `{rule}` on")
+    if tweets.where(tweets.profile_hash != profile.hash).head(1):
+        raise UsageError(
+            f"{job.lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
+            f"clean.profile={name}: run clean with it first"
+        )
+
+
+def counted(job: Job, examples: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Training tweets by dialect, and by split what can be learnt and judged, both also in the summary.
+
+    Raises UsageError where there is nothing to learn, nothing to stop by, or what is hardly labels.
+    """
+    tweets, where = tweet_counts(examples), job.lake.where(CLEAN_TWEETS)
+    own, dialects = job.settings.input.labels, {dialect for _, dialect in tweets}
+    known = read_labels(job.lake.files, own).values() if own else DIALECTS.codes
+    tell_strangers(job, where, sorted(dialects.difference(known)), len(dialects), "are no codes")
+    counts = class_counts(tweets, where)
+    by_split = learnable(job, tweets, counts)
+    if "val" not in by_split:
+        if patience := job.settings.train.patience:
+            raise UsageError(f"train.patience={patience}: no labelled tweets in the split val to stop by")
+        job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
+    job.count(**{split: by_split.get(split, 0) for split in SPLITS}, dialects=len(counts))
+    return counts, by_split
+
+
+def learnable(job: Job, tweets: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> dict[str, int]:
+    """Of `tweet_counts` those of dialects that can be learnt, by split; says which others there are."""
+    by_split: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for (split, dialect), count in tweets.items():
+        if dialect in counts:
+            by_split[split] += count
+        else:
+            others[dialect] += count
+    if others:
+        job.say(
+            f"left out of val and test: {others.total():,} tweets of dialects without training tweets, "
+            f"{shown_labels(sorted(others))}; evaluate counts them as wrong"
+        )
+    return by_split
