@@ -90,10 +90,16 @@ def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
     names = files.names(path)
     if not names:
         raise UsageError(f"input {path} is an empty folder")
+    is_delta = files.exists(f"{path}/_delta_log")
+    if not is_delta and not data_names(spark, path):
+        raise UsageError(
+            f"input {path}: Spark leaves out files whose name begins with _ or a dot, as {names[0]}; "
+            "rename it"
+        )
     _refuse_packed(files, path)
     if settings.format != "auto":
         return settings.format
-    if files.exists(f"{path}/_delta_log"):
+    if is_delta:
         return "delta"
     for name in map(str.lower, [path, *names]):
         for compression in COMPRESSIONS:

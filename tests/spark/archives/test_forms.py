@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -252,6 +253,15 @@ def test_folders_that_are_empty_or_hold_what_hadoop_cannot_read_are_refused(read
     with pytest.raises(
         UsageError, match=r"folder cannot be read as csv: .* with a colon in its name; rename a 1:2"
     ):
+        read("folder")
+
+
+@pytest.mark.parametrize("name", ["_a.txt", ".a.jsonl", "_a.csv"])
+def test_files_that_spark_leaves_out_are_refused_by_name(read, name):
+    message = f"Spark leaves out files whose name begins with _ or a dot, as {re.escape(name)}; rename it"
+    with pytest.raises(UsageError, match=message):
+        read(f"folder/{name}", GOOD)
+    with pytest.raises(UsageError, match=message):
         read("folder")
 
 
