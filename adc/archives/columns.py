@@ -195,9 +195,11 @@ def _time(written: Column) -> Column:
         .when(written.rlike(r"^\d{13}$"), number * 1000)
         .when(written.rlike(r"^\d{18,19}$"), number / 1000)
     )
+    # Without a year of four digits Spark takes 12:30 for today's, and Excel's 45356 for a year.
+    iso = F.when(written.rlike(r"^\d{4}(-|$)"), F.try_to_timestamp(written))
     return F.coalesce(
         F.timestamp_micros(microseconds.cast("bigint")),
-        F.try_to_timestamp(written),
+        iso,
         F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss")),
     )
 

@@ -112,12 +112,15 @@ def test_times_are_utc_from_iso_8601_and_from_twitters_old_form(read):
         "1577836800": datetime.datetime(2020, 1, 1),
         " 1577836800123 ": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_000),
         "1577836800123456789": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_456),
+        "2020-01": datetime.datetime(2020, 1, 1),
+        "12:30": None,
+        "45356": None,
         "yesterday": None,
         "": None,
     }
-    lines = [f"{number},نص,{time}" for number, time in enumerate(written)]
+    lines = [f"{number:02},نص,{time}" for number, time in enumerate(written)]
     found = read("times.csv", "\n".join(["id,text,created_at", *lines]), ("id", "created_at"))
-    assert found == [(str(number), time) for number, time in enumerate(written.values())]
+    assert found == [(f"{number:02}", time) for number, time in enumerate(written.values())]
 
 
 def test_times_that_pandas_has_written_in_nanoseconds(read, tmp_path):
