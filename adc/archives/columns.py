@@ -20,7 +20,8 @@ TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "va
 LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
-# What programs write, in lower case, where there is nothing: as an id it would make all such rows one tweet.
+# What programs write, in lower case, where there is nothing: as an id it would make all such rows one tweet,
+# as an author one person's.
 ABSENT = ("", "nan", "nat", "none", "null", "<na>", "n/a")
 # 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
 # Numbers of fewer digits floats hold as they are.
@@ -61,6 +62,8 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     written = _trimmed(_string(id_))
     own_id = F.when(~F.lower(written).isin(*ABSENT) & ~_rounded(id_), written)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
+    # Else all rows without one would share a split.
+    author = F.when(~F.lower(_trimmed(author)).isin(*ABSENT), author)
     created_at = _created_at(frame, settings)
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(

@@ -69,6 +69,12 @@ def test_rows_without_an_id_get_one_from_their_text(read):
     assert found == [(hello, "hello")] * len(absent)
 
 
+def test_what_programs_write_where_there_is_no_author_is_none(read):
+    lines = "1,x,nan\n2,x, None \n3,x,\n4,x,nana\n"
+    found = read("a.csv", f"id,text,author\n{lines}", ("id", "author"))
+    assert found == [("1", None), ("2", None), ("3", None), ("4", "nana")]
+
+
 @pytest.mark.parametrize("shape", [archive_rows, id_rows])
 def test_ids_that_have_been_rounded_are_refused(read, tmp_path, shape):
     pq.write_table(pa.table({"id": [float(ID)], "text": ["نص"]}), tmp_path / "a.parquet")
