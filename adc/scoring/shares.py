@@ -110,13 +110,12 @@ def write_shares(job: Job, bundle: Bundle) -> None:
             rows += [{"model": bundle.model, "grouping": name, "value": str(value)} | row for row in group]
             if name == ALL:
                 job.say(told(group))
-    if rows:
-        job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
-        # Groups of the groupings just counted that no tweet is in any more.
-        there = {(row["grouping"], row["value"]) for row in rows}
-        own = (F.col("model") == bundle.model) & F.col("grouping").isin(sorted({name for name, _ in there}))
-        job.lake.forget(SHARES, own, ("grouping", "value"), there)
-        job.wrote(SHARES)
+    job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
+    # Groups of the groupings just counted that no tweet is in any more.
+    there = {(row["grouping"], row["value"]) for row in rows}
+    own = (F.col("model") == bundle.model) & F.col("grouping").isin(list(job.settings.score.shares))
+    job.lake.forget(SHARES, own, ("grouping", "value"), there)
+    job.wrote(SHARES)
 
 
 def share_rows(

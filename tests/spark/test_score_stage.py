@@ -231,6 +231,9 @@ def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bun
     run(str(archive), str(tmp_path / "told"), replace=True, score__shares="all,week")
     values = {row[1] for row in contents(lake, SHARES, "grouping", "value") if row[0] == "week"}
     assert "2024-03-11" in values and "2024-03-04" not in values
+    archive.write_text("id,text\n1,hello\n2,hello\n3,hello\n")
+    run(str(archive), str(tmp_path / "told"), replace=True, score__shares="all")
+    assert {row[0] for row in contents(lake, SHARES, "grouping")} == {"week"}
     with pytest.raises(UsageError, match=r"score\.shares: hour is neither"):
         run(str(archive), str(tmp_path / "told"), score__shares="hour")
 
