@@ -1,6 +1,7 @@
 """The command adc: what needs neither Spark nor TensorFlow."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,7 +12,7 @@ LINES_AT_ONCE = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one subcommand and returns its exit status: 0, or 2 for wrong usage or input."""
+    """Runs one subcommand and returns its exit status: 0, 1 for a full disk, 2 for wrong usage or input."""
     parser = argparse.ArgumentParser(prog="adc", description="Arabic dialect classification.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_classify(commands)
@@ -25,12 +26,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         args.run(args)
+        # What is left to Python's exit and cannot be written there is no error that could be caught.
+        sys.stdout.flush()
     except AdcError as error:
         print(f"adc: {error}", file=sys.stderr)
         return error.exit_status
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; nothing more may be written at exit.
-        sys.stderr.close()
+    except OSError as error:
+        # Nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
+            print(f"adc: {error}", file=sys.stderr)
+            return 1
     except KeyboardInterrupt:
         return 130
     return 0

@@ -310,6 +310,22 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
         assert (cleaning.wait(timeout=60), cleaning.stderr.read()) == (0, b"")
 
 
+def test_output_that_cannot_be_written_is_told_unless_nobody_reads_it():
+    def run(stdout: int) -> tuple[int, bytes]:
+        # A short output is written at the end only, unless the shell says otherwise.
+        environ = os.environ | {"PYTHONUNBUFFERED": ""}
+        command = [sys.executable, "-c", COMMAND, "clean", "كيفك"]
+        told = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=environ, timeout=60)
+        os.close(stdout)
+        return told.returncode, told.stderr
+
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    assert run(write_end) == (0, b"")
+    full = os.open("/dev/full", os.O_WRONLY)
+    assert run(full) == (1, b"adc: [Errno 28] No space left on device\n")
+
+
 def test_the_lookup_server_serves_until_it_is_interrupted(tmp_path):
     corpus = tmp_path / "corpus.csv"
     corpus.write_text("tweet,body\n7,كيفك\n", encoding="utf-8")
