@@ -184,9 +184,15 @@ def test_clean_on_lines_of_standard_input(monkeypatch, capsys):
 
 @pytest.mark.parametrize("encoding", ["cp1256", "utf-16"])
 def test_standard_input_of_another_encoding_is_refused(encoding, monkeypatch, capsys):
-    typed(monkeypatch, "شلونك شخبارك\n".encode(encoding))
+    typed(monkeypatch, ("شلونك شخبارك\n" * 3).encode(encoding))
     assert main(["clean"]) == 2
     assert "standard input is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_torn_letter_among_the_first_lines_is_no_other_encoding(monkeypatch, capsys):
+    typed(monkeypatch, "كيفك\n\nhalf ".encode() + b"\xff a byte\n" + "تمام\n".encode())
+    assert main(["clean"]) == 0
+    assert capsys.readouterr().out == "كيفك\n\nhalf \ufffd a byte\nتمام\n"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(monkeypatch, capsys):
