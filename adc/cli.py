@@ -50,6 +50,8 @@ def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _standard_input() -> Iterator[str]:
+    if sys.stdin is None:
+        raise UsageError("there is no standard input; give a text")
     # A byte order mark is no part of the first text.
     sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # type: ignore[union-attr]
     lines = (line.rstrip("\r\n") for line in sys.stdin)

@@ -210,6 +210,8 @@ def test_arguments_are_enough_where_there_is_no_standard_input(monkeypatch, caps
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["clean", "كيفك"]) == 0
     assert capsys.readouterr().out == "كيفك\n"
+    assert main(["clean"]) == 2
+    assert capsys.readouterr().err == "adc: there is no standard input; give a text\n"
 
 
 def test_classify_in_a_line_a_text(bundle_folder, tiny_bundle, monkeypatch, capsys):
