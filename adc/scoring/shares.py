@@ -76,9 +76,10 @@ def grouping(name: str, columns: list[str]) -> Column:
         return F.lit("")
     if name in TIMES:
         return F.date_format(F.date_trunc(name, "created_at"), "yyyy-MM-dd")
-    if name in OWN:
+    if name.lower() in OWN:
         raise UsageError(f"score.shares: {name} groups nothing, nearly every tweet has one of its own")
-    if name in columns:
+    # In whatever case, as Spark finds it: the table may have had the column from another archive.
+    if name.lower() in map(str.lower, columns):
         return F.col(name).cast("string")
     known = ", ".join(columns)
     raise UsageError(

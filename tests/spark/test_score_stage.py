@@ -238,6 +238,20 @@ def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bun
         run(str(archive), str(tmp_path / "told"), score__shares="hour")
 
 
+def test_a_kept_column_is_grouped_by_in_whatever_case(run, lake, tiny_bundle, tmp_path):
+    metrics = {"val": tiny_bundle.metrics["val"] | {"confusion": [[8, 1, 1], [2, 6, 2], [0, 3, 7]]}}
+    replace(tiny_bundle, metrics=metrics).save(tmp_path / "told")
+    for number, name in enumerate(("lang", "Lang")):
+        archive = tmp_path / f"{name}.csv"
+        archive.write_text(f"id,text,{name}\n{number},عايز كده,{name}\n")
+        run(str(archive), str(tmp_path / "told"), input__keep=name, score__shares=name)
+    assert set(contents(lake, SHARES, "grouping", "value")) == {
+        ("lang", "lang"),
+        ("Lang", "lang"),
+        ("Lang", "Lang"),
+    }
+
+
 def test_without_a_validation_split_there_are_no_shares(run, lake, tmp_path, capsys):
     (tmp_path / "a.txt").write_text("عايز كده\n")
     run(str(tmp_path / "a.txt"), score__shares="all")

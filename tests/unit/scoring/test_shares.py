@@ -72,3 +72,5 @@ def test_what_is_no_column_is_refused():
         grouping("hour", ["source"])
     with pytest.raises(UsageError, match=r"score\.shares: id groups nothing"):
         grouping("id", ["id", "source"])
+    with pytest.raises(UsageError, match=r"score\.shares: ID groups nothing"):
+        grouping("ID", ["id", "source"])
