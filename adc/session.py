@@ -1,7 +1,10 @@
 """The one place that opens a Spark session."""
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
+from adc.errors import UsageError, cause_of
 from adc.settings import Settings
 
 # Read by TensorFlow when it is first imported: its notices, which say nothing of a job, off, and sums in an
@@ -24,14 +27,27 @@ REQUIRED = {
     **{f"spark.executorEnv.{name}": value for name, value in TENSORFLOW_ENVIRONMENT.items()},
 }
 PARTITIONS = "spark.sql.shuffle.partitions"
+# What Spark says of it: of some settings when it starts, of others when it is first asked for one.
+INVALID_VALUE = "INVALID_CONF_VALUE"
 
 
 def spark_session(name: str, settings: Settings) -> SparkSession:
-    """The session of this process, made with Delta, UTC and the settings' spark.… if there is none."""
+    """The session of this process, made with Delta, UTC and the settings' spark.… if there is none.
+
+    Raises UsageError for a value that Spark does not take.
+    """
     builder = SparkSession.builder.appName(name)
     for key, value in {**settings.spark, **REQUIRED}.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    try:
+        return _with_enough_partitions(builder.getOrCreate())
+    except (IllegalArgumentException, Py4JJavaError) as error:
+        if INVALID_VALUE not in str(error):
+            raise
+        raise UsageError(f"a setting of Spark's: {cause_of(error)}") from None
+
+
+def _with_enough_partitions(spark: SparkSession) -> SparkSession:
     # What is shuffled is cleaned or scored next: by every task slot, however few parts the settings ask for.
     slots = spark.sparkContext.defaultParallelism
     if int(spark.conf.get(PARTITIONS) or 0) < slots:

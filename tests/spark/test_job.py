@@ -171,6 +171,16 @@ def test_wrong_usage_ends_with_2_and_leaves_no_run(
     assert not lake.exists(RUNS)
 
 
+def test_a_setting_that_spark_does_not_take_ends_with_2(
+    run: Callable[..., tuple[int, dict | None]], capsys
+) -> None:
+    status, _ = run(stage, "--set", "spark.sql.shuffle.partitions=many")
+    assert status == 2
+    told = capsys.readouterr().err
+    assert told.startswith("clean: a setting of Spark's: ")
+    assert """value 'many' in the config "spark.sql.shuffle.partitions" is invalid""" in told
+
+
 def test_a_dry_run_leaves_no_run(run: Callable[..., tuple[int, dict | None]], lake: Lake) -> None:
     status, summary = run(lambda job, args: job.count(input=1), "--dry-run")
     assert status == 0
