@@ -60,9 +60,9 @@ def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     if len(names) < 2:
         return
     files = {name: f"{path}/{name}" for name in names[:FILES_COMPARED]}
-    first, *others = (
-        (name, _compared(_header(file, _header_lines(spark, file)))) for name, file in files.items()
-    )
+    headers = {name: _compared(_header(file, _header_lines(spark, file))) for name, file in files.items()}
+    # An empty file has no rows that could be taken for others.
+    first, *others = [(name, header) for name, header in headers.items() if header] or [("", [])]
     for name, header in others:
         if header != first[1]:
             raise UsageError(

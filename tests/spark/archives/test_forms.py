@@ -112,7 +112,8 @@ def test_a_csv_of_one_column_is_not_cut_at_its_commas(spark, tmp_path):
 
 def test_a_folder_is_all_of_its_files(read, tmp_path):
     (tmp_path / "folder").mkdir()
-    for name, content in {"_SUCCESS": "", "1.csv": "id,text\n1,a\n", "2.csv": "id,text\n2,b\n"}.items():
+    files = {"_SUCCESS": "", "0.csv": "", "1.csv": "id,text\n1,a\n", "2.csv": "id,text\n2,b\n"}
+    for name, content in files.items():
         (tmp_path / "folder" / name).write_text(content)
     assert read("folder") == [("1", "a"), ("2", "b")]
     (tmp_path / "folder" / "3.csv").write_bytes('\ufeffid,"Text"\r\n3,c\r\n'.encode())
