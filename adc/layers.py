@@ -46,7 +46,8 @@ def load_settings(
     tree: dict[str, Any] = {}
     for key, (value, origin) in given.items():
         if key.startswith("spark."):
-            tree.setdefault("spark", {})[key] = _spark_value(value)
+            if value not in (None, "null"):
+                tree.setdefault("spark", {})[key] = _spark_value(value)
             continue
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)

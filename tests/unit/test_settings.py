@@ -140,6 +140,8 @@ def test_nulls_unset(tmp_path):
     file = "score: {bundle: models/a}"
     assert load(tmp_path, file, overrides=["score.bundle=null"]).score.bundle is None
     assert load(tmp_path, "score: {bundle: null}").score.bundle is None
+    file = "spark: {spark.a: 1, spark.b: null}"
+    assert load(tmp_path, file, overrides=["spark.a=null"]).spark == {}
 
 
 @pytest.mark.parametrize(
