@@ -6,6 +6,10 @@ import pandas as pd
 
 from adc.errors import UsageError
 
+# What files that went through several hands have around a value: \r, tabs, no-break spaces, and the marks of
+# zero width and of direction that programs put beside Arabic.
+UNSEEN = " \t\r\n\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+
 
 def whole_text(text: Any, what: str) -> str:
     """A text without lone surrogates; of a gap in a column an empty one.

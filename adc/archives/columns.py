@@ -12,6 +12,7 @@ from adc.errors import UsageError
 from adc.files import Files
 from adc.settings import InputSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from adc.texts import UNSEEN
 
 # Names under which a column is found without a setting, the likeliest first. Not every program that wrote an
 # `id` could hold it: `id_str` is there for these.
@@ -145,8 +146,7 @@ def _text(frame: DataFrame, path: str, settings: InputSettings) -> Column:
 
 
 def _trimmed(column: Column) -> Column:
-    # Also \r and tabs, which files that went through several hands carry.
-    return F.btrim(column, F.lit(" \t\r\n"))
+    return F.btrim(column, F.lit(UNSEEN))
 
 
 def _refuse_rounded(path: str, found: Found | None) -> None:

@@ -13,6 +13,7 @@ from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.files import Files
 from adc.job import Job
+from adc.texts import UNSEEN
 
 # A spelling that is mapped to one of these stands for no dialect: its row has no label.
 NOTHING = ("", "null", "~")
@@ -36,7 +37,8 @@ def read_labels(files: Files, path: str) -> dict[str, str | None]:
         raise UsageError(f"input.labels={path} cannot be read: {error}") from None
     codes: dict[str, str | None] = {}
     for written, code in pairs:
-        spelling, meant = written.strip().lower(), None if code.strip() in NOTHING else code.strip()
+        spelling, code = written.strip(UNSEEN).lower(), code.strip(UNSEEN)
+        meant = None if code in NOTHING else code
         if codes.setdefault(spelling, meant) != meant:
             raise UsageError(f"input.labels={path}: {written} stands for {codes[spelling]} and for {meant}")
     return {code.lower(): code for code in (*DIALECTS.codes, *codes.values()) if code} | codes

@@ -69,6 +69,12 @@ def test_rows_without_an_id_get_one_from_their_text(read):
     assert found == [(hello, "hello")] * len(absent)
 
 
+def test_what_cannot_be_seen_around_a_value_is_none_of_it(read):
+    lines = "\u200f1\u202c,نص\u200f,\u00a0EG\u00a0,\u202b2020-01-02\n"
+    found = read("a.csv", f"id,text,label,date\n{lines}", ("id", "text", "dialect", "created_at"))
+    assert found == [("1", "نص\u200f", "EG", datetime.datetime(2020, 1, 2))]
+
+
 def test_what_programs_write_where_there_is_no_author_is_none(read):
     lines = "1,x,nan\n2,x, None \n3,x,\n4,x,nana\n"
     found = read("a.csv", f"id,text,author\n{lines}", ("id", "author"))
@@ -158,11 +164,12 @@ def test_times_that_cannot_be_read_are_told(job, tmp_path, capsys):
 
 def test_labels_are_spelled_by_the_users_own_file(job, read, tmp_path, capsys):
     content = "id,text,dialect\n" + "".join(
-        f"{n},نص,{label}\n" for n, label in enumerate(["Egypt", " EGYPTIAN ", "مصر", "eg", "MSA", "Gulf", ""])
+        f"{n},نص,{label}\n"
+        for n, label in enumerate(["Egypt", " EGYPTIAN ", "مصر\u200f", "eg", "MSA", "Gulf", ""])
     )
     expected = ["EG", "EG", "EG", "EG", None, "Gulf", None]
     for name, mapping in {
-        "labels.yaml": "Egypt: EG\negyptian: EG\nمصر: EG\nMSA: null\n",
+        "labels.yaml": "Egypt: EG\negyptian: EG\n\u200fمصر: EG\nMSA: null\n",
         "labels.csv": "\ufeffEgypt;EG\r\negyptian;EG\r\nمصر;EG\r\n\r\nMSA;\r\n",
     }.items():
         (tmp_path / name).write_text(mapping)
