@@ -66,6 +66,9 @@ def share_intervals(
     low, high = np.minimum(low, 2 * shares - high).clip(0), np.maximum(high, 2 * shares - low).clip(max=1)
     # Expectation maximisation comes ever nearer to 0: less than one tweet is none.
     low = np.where(low * total < 1, 0.0, low)
+    # Of what no tweet seems to be a bootstrap draws none. Of a share up to this so many tweets may hold
+    # none by chance, even where nothing is confused (Clopper and Pearson 1934).
+    high = np.maximum(high, 1 - 0.025 ** (1 / total))
     # The estimate is always within its own interval, also where a bootstrap at the border is not around it.
     return shares, np.minimum(low, shares), np.maximum(high, shares)
 

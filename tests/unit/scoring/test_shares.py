@@ -33,6 +33,13 @@ def test_few_tweets_tell_no_interval(tweets):
     assert share_intervals(np.array([LEAST_TWEETS, 0, 0]), 100 * CONFUSION)[1][0] > 0.5
 
 
+@pytest.mark.parametrize("tweets", [LEAST_TWEETS, 1000])
+def test_a_dialect_that_no_tweet_seems_to_be_may_be_there_still(tweets):
+    _, _, high = share_intervals(np.array([tweets, 0, 0]), 300 * CONFUSION)
+    # Of such a share one corpus in 40 has no tweet.
+    assert (1 - high[2]) ** tweets <= 0.025 + 1e-9
+
+
 def test_a_dialect_that_is_not_there_may_have_no_share_at_all():
     expected = 2000 * np.array([0.6, 0.4, 0]) @ CONFUSION
     # By chance it may be guessed somewhat more often than expected.
