@@ -189,8 +189,9 @@ def _time(written: Column) -> Column:
     Seconds, milliseconds (pandas' JSON) or nanoseconds (pandas' Parquet, which Spark reads as numbers), told
     by the number of digits.
     """
+    # Month and day, year, time, offset.
     month_first = F.concat_ws(
-        " ", F.substring(written, 5, 6), F.substring(written, 27, 4), F.substring(written, 12, 8)
+        " ", *(F.substring(written, *part) for part in ((5, 6), (27, 4), (12, 8), (21, 5)))
     )
     number = written.try_cast("decimal(20)")
     microseconds = (
@@ -203,7 +204,7 @@ def _time(written: Column) -> Column:
     return F.coalesce(
         F.timestamp_micros(microseconds.cast("bigint")),
         iso,
-        F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss")),
+        F.try_to_timestamp(month_first, F.lit("MMM dd yyyy HH:mm:ss xx")),
     )
 
 

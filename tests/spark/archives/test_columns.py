@@ -121,6 +121,7 @@ def test_times_are_utc_from_iso_8601_and_from_twitters_old_form(read):
         "2020-01-02T03:04:05Z": datetime.datetime(2020, 1, 2, 3, 4, 5),
         "2020-01-02 03:04:05": datetime.datetime(2020, 1, 2, 3, 4, 5),
         "Wed Aug 27 13:08:45 +0000 2008": datetime.datetime(2008, 8, 27, 13, 8, 45),
+        "Wed Aug 27 13:08:45 +0300 2008": datetime.datetime(2008, 8, 27, 10, 8, 45),
         "1577836800": datetime.datetime(2020, 1, 1),
         " 1577836800123 ": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_000),
         "1577836800123456789": datetime.datetime(2020, 1, 1, 0, 0, 0, 123_456),
