@@ -50,7 +50,7 @@ def find(frame: DataFrame, name: str) -> Found | None:
     """The column of this name, else what the dots lead to within structs; None where there is none."""
     kinds = {field.name: field.dataType for field in frame.schema}
     if name in kinds:
-        return Found(name, named(name), kinds[name])
+        return _found(name, named(name), kinds[name])
     first, *inner = name.split(".")
     if first not in kinds:
         return None
@@ -59,6 +59,13 @@ def find(frame: DataFrame, name: str) -> Found | None:
         if not isinstance(kind, StructType) or part not in kind.names:
             return None
         column, kind = column.getField(part), kind[part].dataType
+    return _found(name, column, kind)
+
+
+def _found(name: str, column: Column, kind: DataType) -> Found:
+    # What MongoDB exports: {"$numberLong": "12"}, {"$date": {"$numberLong": "12"}}.
+    while isinstance(kind, StructType) and len(kind) == 1 and kind.names[0].startswith("$"):
+        column, kind = column.getField(kind.names[0]), kind[0].dataType
     return Found(name, column, kind)
 
 

@@ -56,6 +56,16 @@ def test_values_within_others_are_named_with_dots(read):
             read("a.jsonl", nested, text=name)
 
 
+def test_values_are_taken_out_of_what_mongodb_puts_around_them(read):
+    ago = {"$date": {"$numberLong": "1577836800123"}}
+    rows = [
+        {"id": {"$numberLong": ID}, "text": "نص", "created_at": ago, "user": {"id": {"$numberInt": "9"}}},
+    ]
+    assert read("a.jsonl", json_lines(rows), ("id", "author", "created_at")) == [
+        (ID, "9", datetime.datetime(2020, 1, 1, 0, 0, 0, 123_000))
+    ]
+
+
 def test_rows_without_an_id_get_one_from_their_text(read):
     hello, empty = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e", "sha256:e3b0c44298fc1c149afbf4c8996fb924"
     assert read("a.csv", "id,text\n,hello\n  ,hello\n4,hello\n,\n") == [
