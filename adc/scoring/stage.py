@@ -16,7 +16,7 @@ from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
 from adc.scoring.predict import shared_predictor, with_predictions
-from adc.scoring.shares import grouping, write_shares
+from adc.scoring.shares import ALL, TIMES, grouping, write_shares
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import Waves
 
@@ -38,11 +38,14 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     """
     lake = job.lake
     bundle = chosen_bundle(lake.files, job.settings.score, bundle_path)
+    kept = kept_columns(job.settings.input)
     for name in job.settings.score.shares:
-        known = (
-            *PREDICTIONS.keeping(kept_columns(job.settings.input)).columns,
-            *lake.read(PREDICTIONS).columns,
-        )
+        if name in (ALL, *TIMES) and name in kept:
+            raise UsageError(
+                f"score.shares={name}: input.keep has a column of that name, and shares mean the time; "
+                "give the column another name"
+            )
+        known = (*PREDICTIONS.keeping(kept).columns, *lake.read(PREDICTIONS).columns)
         grouping(name, list(dict.fromkeys(known)))
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)

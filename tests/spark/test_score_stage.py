@@ -250,6 +250,8 @@ def test_a_kept_column_is_grouped_by_in_whatever_case(run, lake, tiny_bundle, tm
         ("Lang", "lang"),
         ("Lang", "Lang"),
     }
+    with pytest.raises(UsageError, match=r"score\.shares=day: input\.keep has a column of that name"):
+        run(str(tmp_path / "lang.csv"), str(tmp_path / "told"), input__keep="day", score__shares="day")
 
 
 def test_without_a_validation_split_there_are_no_shares(run, lake, tmp_path, capsys):
