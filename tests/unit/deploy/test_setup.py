@@ -1,12 +1,14 @@
 """The environment that deploy/setup.sh makes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[3]
 ACTIVATE = Path(sys.prefix) / "bin" / "activate"
 
 
@@ -21,3 +23,13 @@ def test_another_spark_that_the_shell_knows_of_is_left_alone(name: str) -> None:
         check=True,
     )
     assert told.stdout == "none\n"
+
+
+def test_java_knows_the_options_that_jobs_give_it() -> None:
+    defaults = (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
+    options = re.search(r"^spark\.driver\.extraJavaOptions (.*)", defaults, re.MULTILINE)
+    assert options
+    java = Path(os.environ.get("JAVA_HOME", "/usr"), "bin", "java")
+    command = [java if java.exists() else "java", *options[1].split(), "-XX:+PrintFlagsFinal", "-version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Tier4InvocationThreshold *= 200000 ", told)
