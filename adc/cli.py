@@ -50,26 +50,20 @@ def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _standard_input() -> Iterator[str]:
+    from adc.texts import are_utf8
+
     if sys.stdin is None:
         raise UsageError("there is no standard input; give a text")
     # A byte order mark is no part of the first text.
     sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # type: ignore[union-attr]
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     first = list(islice(lines, LINES_AT_ONCE))
-    if not _are_utf8([line for line in first if line.strip()]):
+    if not are_utf8(first):
         raise UsageError(
             "standard input is not UTF-8: convert it first, as by `iconv -f WINDOWS-1256 -t UTF-8`"
         )
     yield from first
     yield from lines
-
-
-def _are_utf8(lines: Sequence[str]) -> bool:
-    """Whether most lines could be read, as archives are judged: here and there one may hold a torn letter."""
-    others = [[character for character in line if not character.isascii()] for line in lines]
-    replaced = sum(2 * beyond.count("\ufffd") > len(beyond) for beyond in others)
-    # UTF-16 begins with two bytes that UTF-8 has not.
-    return not lines or (2 * replaced < len(lines) and not lines[0].startswith("\ufffd\ufffd"))
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,5 +1,6 @@
 """Texts as users and APIs hand them over: gaps, and halves of emoji, made fit for UTF-8."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -30,3 +31,14 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def are_utf8(lines: Iterable[str]) -> bool:
+    """Whether most lines that are not blank could be read: of the others, what is no UTF-8 is U+FFFD.
+
+    Here and there a line may hold a torn letter. UTF-16 begins with two bytes that UTF-8 has not.
+    """
+    written = [line for line in lines if line.strip()]
+    beyond_ascii = [[character for character in line if not character.isascii()] for line in written]
+    replaced = sum(2 * beyond.count("\ufffd") > len(beyond) for beyond in beyond_ascii)
+    return not written or (2 * replaced < len(written) and not written[0].startswith("\ufffd\ufffd"))

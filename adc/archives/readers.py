@@ -24,6 +24,7 @@ from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError, java_cause
 from adc.files import Files
 from adc.settings import InputSettings
+from adc.texts import are_utf8
 
 COMPRESSIONS = (".gz", ".bz2", ".zst")
 FORMAT_OF_ENDING = {
@@ -191,10 +192,7 @@ def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
     lines = [row[0] for row in raw_lines(spark, path).select(beginning).take(LINES_SEEN)]
-    others = [[character for character in line if not character.isascii()] for line in lines]
-    replaced = sum(2 * beyond.count("\ufffd") > len(beyond) for beyond in others)
-    # UTF-16 begins with two bytes that UTF-8 has not.
-    if lines and (2 * replaced >= len(lines) or lines[0].startswith("\ufffd\ufffd")):
+    if not are_utf8(lines):
         raise UsageError(
             f"input {path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
             "(-f UTF-16 for what Excel calls Unicode)"
