@@ -45,8 +45,9 @@ def load_settings(
     known = [key for key, _, _ in describe()]
     tree: dict[str, Any] = {}
     for key, (value, origin) in given.items():
+        value = None if value == "null" else value
         if key.startswith("spark."):
-            if value not in (None, "null"):
+            if value is not None:
                 tree.setdefault("spark", {})[key] = _spark_value(value)
             continue
         if key not in known:
@@ -54,7 +55,7 @@ def load_settings(
             hint = f"; did you mean {near[0]}?" if near else "; `adc settings` lists all"
             raise UsageError(f"unknown setting {key} (from {origin}){hint}")
         section, _, name = key.rpartition(".")
-        (tree.setdefault(section, {}) if section else tree)[name] = None if value == "null" else value
+        (tree.setdefault(section, {}) if section else tree)[name] = value
     try:
         return Settings.model_validate(tree)
     except ValidationError as invalid:

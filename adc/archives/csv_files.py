@@ -62,12 +62,13 @@ def _refuse_other_headers(spark: SparkSession, path: str) -> None:
     files = {name: f"{path}/{name}" for name in names[:FILES_COMPARED]}
     headers = {name: _compared(_header(file, _header_lines(spark, file))) for name, file in files.items()}
     # An empty file has no rows that could be taken for others.
-    first, *others = [(name, header) for name, header in headers.items() if header] or [("", [])]
-    for name, header in others:
-        if header != first[1]:
+    written = [(name, header) for name, header in headers.items() if header]
+    for name, header in written:
+        first, expected = written[0]
+        if header != expected:
             raise UsageError(
-                f"input {path}: its files have not the same columns in the same order: {first[0]} has "
-                f"{', '.join(first[1])}; {name} has {', '.join(header)}; read them one by one"
+                f"input {path}: its files have not the same columns in the same order: {first} has "
+                f"{', '.join(expected)}; {name} has {', '.join(header)}; read them one by one"
             )
 
 

@@ -91,7 +91,7 @@ def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
     names = files.names(path)
     if not names:
         raise UsageError(f"input {path} is an empty folder")
-    is_delta = files.exists(f"{path}/_delta_log")
+    is_delta = "_delta_log" in names
     if not is_delta and not data_names(spark, path):
         raise UsageError(
             f"input {path}: Spark leaves out files whose name begins with _ or a dot, as {names[0]}; "

@@ -38,15 +38,8 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     """
     lake = job.lake
     bundle = chosen_bundle(lake.files, job.settings.score, bundle_path)
-    kept = kept_columns(job.settings.input)
-    for name in job.settings.score.shares:
-        if name in (ALL, *TIMES) and name in kept:
-            raise UsageError(
-                f"score.shares={name}: input.keep has a column of that name, and shares mean the time; "
-                "give the column another name"
-            )
-        known = (*PREDICTIONS.keeping(kept).columns, *lake.read(PREDICTIONS).columns)
-        grouping(name, list(dict.fromkeys(known)))
+    if job.settings.score.shares:
+        refuse_wrong_groupings(job)
     job.say(f"model {bundle.model}, {len(bundle.labels)} dialects")
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
     shared = shared_predictor(lake.spark, bundle, job.settings.score)
@@ -93,6 +86,19 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     lake.compact(PREDICTIONS)
     if job.settings.score.shares:
         write_shares(job, bundle)
+
+
+def refuse_wrong_groupings(job: Job) -> None:
+    """Raises UsageError, before anything is scored, for what score.shares cannot group by."""
+    kept = kept_columns(job.settings.input)
+    known = (*PREDICTIONS.keeping(kept).columns, *job.lake.read(PREDICTIONS).columns)
+    for name in job.settings.score.shares:
+        if name in (ALL, *TIMES) and name in kept:
+            raise UsageError(
+                f"score.shares={name}: input.keep has a column of that name, and shares mean the time; "
+                "give the column another name"
+            )
+        grouping(name, list(dict.fromkeys(known)))
 
 
 def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
