@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from adc.archives.lines import FILES_COMPARED, data_names, folder_columns, literal
+from adc.archives.lines import data_names, folder_columns, literal
 from adc.archives.tweets import BAD_RECORD, named
 from adc.errors import UsageError
 
@@ -16,6 +16,8 @@ from adc.errors import UsageError
 NO_SEPARATOR = "\x1f"
 # A header may have line breaks within quotes: its names are looked for in so many lines.
 HEADER_LINES = 20
+# In a folder so many files are compared by their headers.
+FILES_COMPARED = 100
 
 
 def read_csv(spark: SparkSession, path: str) -> DataFrame:

@@ -9,8 +9,6 @@ from adc.files import Files
 
 # Of a line no more than this is looked at to tell what it is.
 BEGINNING = 4096
-# In a folder so many files are compared by their columns.
-FILES_COMPARED = 100
 
 
 def literal(path: str) -> str:

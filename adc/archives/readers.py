@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import defaultdict
+from functools import reduce
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, IllegalArgumentException
@@ -11,7 +13,6 @@ from pyspark.sql import functions as F
 from adc.archives.csv_files import read_csv
 from adc.archives.lines import (
     BEGINNING,
-    FILES_COMPARED,
     data_names,
     first_lines,
     folder_columns,
@@ -19,7 +20,7 @@ from adc.archives.lines import (
     raw_lines,
     valid_texts,
 )
-from adc.archives.tweets import BAD_RECORD
+from adc.archives.tweets import BAD_RECORD, named
 from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError, java_cause
 from adc.files import Files
@@ -173,19 +174,30 @@ def _read_json(spark: SparkSession, path: str) -> DataFrame:
 
 
 def _read_parquet(spark: SparkSession, path: str) -> DataFrame:
-    """The columns that any of a folder's files has."""
+    """The columns that any of a folder's files has; one that has other types in other files, as strings."""
+    reader = spark.read.option("mergeSchema", True)
     try:
-        return spark.read.option("mergeSchema", True).parquet(literal(path))
+        return reader.parquet(literal(path))
     except (AnalysisException, Py4JJavaError):
-        # A column of other types in other files is no matter where nobody asks for it.
-        names = data_names(spark, path)[:FILES_COMPARED]
-        if len(names) < 2 or len({_parquet_columns(spark, f"{path}/{name}") for name in names}) > 1:
+        names = data_names(spark, path)
+        if len(names) < 2:
             raise
-        return spark.read.parquet(literal(path))
-
-
-def _parquet_columns(spark: SparkSession, path: str) -> frozenset[str]:
-    return frozenset(spark.read.parquet(literal(path)).columns)
+    # So that columns which folders name are there, as when Spark reads them all.
+    reader = reader.option("basePath", path)
+    alike: dict[str, list[str]] = defaultdict(list)
+    types: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        place = literal(f"{path}/{name}")
+        schema = reader.parquet(place).schema
+        alike[schema.json()].append(place)
+        for field in schema:
+            types[field.name.lower()].add(field.dataType.simpleString())
+    parts = []
+    for places in alike.values():
+        part = reader.parquet(*places)
+        mixed = [name for name in part.columns if len(types[name.lower()]) > 1]
+        parts.append(part.withColumns({name: named(name).cast("string") for name in mixed}))
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
 
 
 def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
