@@ -22,7 +22,7 @@ LABEL_NAMES = ("dialect", "label", "country")
 AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "author.id")
 CREATED_NAMES = ("created_at", "date", "timestamp")
 # What programs write, in lower case, where there is nothing: as an id it would make all such rows one tweet,
-# as an author one person's.
+# as an author one person's, as a label a class.
 ABSENT = ("", "nan", "nat", "none", "null", "<na>", "n/a")
 # 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
 # Numbers of fewer digits floats hold as they are.
@@ -119,11 +119,11 @@ def _rounded(id_: Found | None) -> Column:
 
 
 def _dialect(frame: DataFrame, settings: InputSettings) -> Column:
-    """The label, none for an empty one, by input.labels where that is set."""
+    """The label by input.labels where that is set; none where nothing is, or what programs write for that."""
     written = _trimmed(_string(_column(frame, settings.label, LABEL_NAMES, "input.label")))
     if settings.labels:
         written = as_codes(written, read_labels(Files(frame.sparkSession), settings.labels))
-    return F.nullif(written, F.lit(""))
+    return F.when(~F.lower(written).isin(*ABSENT), written)
 
 
 def _kept(frame: DataFrame, given: str) -> Column:

@@ -85,9 +85,10 @@ def test_what_cannot_be_seen_around_a_value_is_none_of_it(read):
     assert found == [("1", "نص\u200f", "EG", datetime.datetime(2020, 1, 2))]
 
 
-def test_what_programs_write_where_there_is_no_author_is_none(read):
+@pytest.mark.parametrize("column", ["author", "dialect"])
+def test_what_programs_write_where_there_is_nothing_is_no_author_and_no_label(read, column):
     lines = "1,x,nan\n2,x, None \n3,x,\n4,x,nana\n"
-    found = read("a.csv", f"id,text,author\n{lines}", ("id", "author"))
+    found = read("a.csv", f"id,text,{column}\n{lines}", ("id", column))
     assert found == [("1", None), ("2", None), ("3", None), ("4", "nana")]
 
 
