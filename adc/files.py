@@ -121,7 +121,7 @@ class Files:
         return sorted(status.getPath().getName() for status in system.listStatus(hadoop_path))
 
     def sizes(self, path: str) -> dict[str, int]:
-        """The bytes of each file of data in a folder, by name, sorted: not of what Spark writes beside it."""
+        """Bytes by name, sorted, of what Spark reads in a folder: no names that begin with _ or a dot."""
         system, hadoop_path = self._at(path)
         found = {
             status.getPath().getName(): int(status.getLen()) for status in system.listStatus(hadoop_path)

@@ -17,8 +17,8 @@ def literal(path: str) -> str:
 
 
 def data_names(spark: SparkSession, path: str) -> list[str]:
-    """The names in a folder but for those that Spark leaves out."""
-    return [name for name in Files(spark).names(path) if not name.startswith(("_", "."))]
+    """The names of what Spark reads in a folder; of a file its own, unless Spark leaves it out."""
+    return list(Files(spark).sizes(path))
 
 
 def folder_columns(spark: SparkSession, path: str) -> list[str]:
