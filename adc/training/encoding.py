@@ -16,10 +16,6 @@ from adc.settings import ModelSettings, Settings
 from adc.training.cross_fit import Linear
 from adc.training.folds import NONE, as_learnt, folds_of
 
-SHARD_DDL = (
-    "tokens ARRAY<INT>, evidence BINARY, label INT, target ARRAY<FLOAT>, linear ARRAY<FLOAT>, weight FLOAT, "
-    "split STRING"
-)
 SHARD = pa.schema(
     [
         ("tokens", pa.list_(pa.int32())),

@@ -8,11 +8,12 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from adc.errors import UsageError
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Task
-from adc.training.encoding import SHARD_DDL, Encoding
+from adc.training.encoding import SHARD, Encoding
 
 
 def vocabulary(examples: DataFrame, most: int, min_count: int) -> tuple[str, ...]:
@@ -84,4 +85,4 @@ def write_shards(examples: DataFrame, encoding: Encoding, path: str, shards: int
 
     known = examples.where(F.col("dialect").isin(list(encoding.labels)))
     placed = known.repartition(shards, "id").sortWithinPartitions("id")
-    placed.mapInArrow(encode, SHARD_DDL).write.mode("overwrite").parquet(path)
+    placed.mapInArrow(encode, from_arrow_schema(SHARD)).write.mode("overwrite").parquet(path)
