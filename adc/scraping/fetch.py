@@ -16,20 +16,14 @@ from adc.scraping.lookup import look_up
 from adc.scraping.policy import Policy
 from adc.tables import RAW_TWEETS
 
-# RAW_TWEETS as Arrow has it.
+_IN_ARROW = {
+    "STRING": pa.string(),
+    "BIGINT": pa.int64(),
+    "INT": pa.int32(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+}
 FETCHED = pa.schema(
-    [
-        ("id", pa.string()),
-        ("id_num", pa.int64()),
-        ("dialect", pa.string()),
-        ("status", pa.string()),
-        ("text", pa.string()),
-        ("http_status", pa.int32()),
-        ("error", pa.string()),
-        ("attempts", pa.int32()),
-        ("fetched_at", pa.timestamp("us", tz="UTC")),
-        ("run_id", pa.string()),
-    ]
+    [(name, _IN_ARROW[kind.removesuffix(" NOT NULL")]) for name, kind in RAW_TWEETS.columns.items()]
 )
 
 
