@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from adc.cleaning.rules import RULES, Rule, first, last, trimmed
+from adc.cleaning.rules import RULES, Rule, trimmed, with_marker_tokens, without_private_use
 from adc.cleaning.words import Kind, clean_words, kinds_by_byte
 from adc.errors import UsageError
 from adc.texts import whole_text
@@ -39,13 +39,13 @@ class Profile:
 
 def clean_array(texts: pa.Array, profile: Profile) -> pa.Array:
     """A column of texts (N,), cleaned; NULL stays NULL."""
-    texts = first(texts.cast(pa.string()))
+    texts = without_private_use(texts.cast(pa.string()))
     if "line_breaks" in profile.switches:
         # One at an end, as lines of a file have it, breaks nothing.
         texts = pc.utf8_trim_whitespace(texts)
     rules = [rule for rule in RULES if rule.name in profile.switches]
     steps = [(rule.needs, rule.choices[profile.switches[rule.name]]) for rule in rules]
-    steps.append((Kind.ANY, last))
+    steps.append((Kind.ANY, with_marker_tokens))
     # But not where spaces count, or marks, whose order NFKC may change in all of a text.
     if len(texts) >= MANY and profile.switches.keys() >= {"tashkeel", "white_space"}:
         kinds = kinds_by_byte("".join(rule.letters for rule in rules))

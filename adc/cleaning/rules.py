@@ -2,7 +2,7 @@
 
 One definition serves tables and, as a column of one, single strings. Patterns are RE2's. What stands for
 something removed is one private-use character until the end (MARKERS), so that no later rule can
-harm it; `first` frees the texts from such characters of their own.
+harm it; `without_private_use` frees the texts from such characters of their own beforehand.
 """
 
 import html
@@ -71,7 +71,7 @@ URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTI
 LAUGHS = {"\ue008": "ههه", "\ue009": "خخخ", "\ue00a": "haha", "\ue00b": "lol"}
 LAUGH_OF = dict(zip("هاخhjl", "\ue008\ue008\ue009\ue00a\ue00a\ue00b", strict=True))
 
-# Between texts that are looked at together; not what joins words. `first` frees texts of it.
+# Between texts that are looked at together; not what joins words. `without_private_use` frees texts of it.
 _BETWEEN = "\ue00e"
 
 # Where a sign may stand three times or more.
@@ -302,15 +302,15 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def first(texts: pa.Array) -> pa.Array:
-    """Texts without private-use characters of their own, which rules would take for markers."""
+def without_private_use(texts: pa.Array) -> pa.Array:
+    """Texts with U+FFFD for private-use characters of their own, which rules would take for markers."""
     _, own = private_in(data_of(texts))
     if not (own < 0x90).any():
         return texts
     return pc.replace_substring_regex(texts, r"[\x{E000}-\x{E00F}]", "\ufffd")
 
 
-def last(texts: pa.Array) -> pa.Array:
+def with_marker_tokens(texts: pa.Array) -> pa.Array:
     """Marker tokens in place of the characters that stood for them."""
     places, characters = private_in(data_of(texts))
     # By text, and looked for at once: what has been replaced moves the places.

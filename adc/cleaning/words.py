@@ -37,7 +37,7 @@ class Kind(IntFlag):
     WHOLE = 256
 
 
-# Stands between joined words: a word by itself to every rule. `first` frees texts of it.
+# Stands between joined words: a word by itself to every rule. `without_private_use` frees texts of it.
 _SEPARATOR = "\ue00f"
 # With more of them rules cost less a word, but also change texts of which most words do not need it.
 _WORDS_A_TEXT = 8
