@@ -14,7 +14,8 @@ from pathlib import Path
 from submit import run_job
 
 from adc import load_bundle
-from adc.scraping.server import LookupServer, load_corpus
+from adc.scraping.lookup_corpus import load_corpus
+from adc.scraping.server import LookupServer
 
 
 def run(lake: Path, job: str, *args: str) -> None:

@@ -21,9 +21,6 @@ from typing import Self
 from adc.errors import UsageError
 from adc.scraping.faults import ERROR_REPLIES, Behaviour, Fault, RateWindow, fault_of
 from adc.scraping.http1 import MAX_HEAD, Reply, Request, RequestError, read_request, refusal
-from adc.scraping.lookup_corpus import load_corpus
-
-__all__ = ["Behaviour", "LookupServer", "Statistics", "load_corpus"]
 
 MAX_IDS = 1000
 BACKLOG = 1024  # connections not yet accepted

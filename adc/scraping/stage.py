@@ -20,8 +20,9 @@ from adc.scraping.gate import GateServer
 from adc.scraping.id_order import WavesInIdOrder, parted, placed
 from adc.scraping.limiter import Limiter
 from adc.scraping.lookup import UNREQUESTED
+from adc.scraping.lookup_corpus import load_corpus
 from adc.scraping.policy import Policy
-from adc.scraping.server import LookupServer, load_corpus
+from adc.scraping.server import LookupServer
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
 from adc.waves import Waves

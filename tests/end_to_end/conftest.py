@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from adc.samples import SampleTweet, sample_corpus, write_sample_corpus
-from adc.scraping.server import Behaviour, LookupServer
+from adc.scraping.faults import Behaviour
+from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter
 
 

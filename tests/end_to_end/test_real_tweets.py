@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from adc.scraping.server import LookupServer, load_corpus
+from adc.scraping.lookup_corpus import load_corpus
+from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter, table
 
 FOLDER = Path(os.environ.get("TEST_TWEETS", "nowhere"))

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from adc.samples import SampleTweet
-from adc.scraping.server import Behaviour, LookupServer
+from adc.scraping.faults import Behaviour
+from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]

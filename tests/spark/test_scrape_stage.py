@@ -3,8 +3,9 @@ from functools import partial
 import pytest
 
 from adc.errors import RunError, UsageError
+from adc.scraping.faults import Behaviour
 from adc.scraping.id_order import parted, placed
-from adc.scraping.server import Behaviour, LookupServer
+from adc.scraping.server import LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import contents, raw_rows, rows

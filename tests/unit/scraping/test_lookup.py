@@ -7,9 +7,10 @@ import pytest
 from odd_api import Turns, answering, api
 
 from adc.scraping.apis import BatchApi, is_loopback
+from adc.scraping.faults import Behaviour
 from adc.scraping.lookup import Outcome, look_up
 from adc.scraping.policy import Policy
-from adc.scraping.server import Behaviour, LookupServer
+from adc.scraping.server import LookupServer
 
 TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "إزيك"}
 IDS = ["4", "1175358310087892993", "2", "404", "3"]
