@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.archives.csv_files import read_csv
+from adc.archives.json_values import spans_lines, split_texts
 from adc.archives.lines import (
     BEGINNING,
     data_names,
@@ -21,7 +22,6 @@ from adc.archives.lines import (
     valid_texts,
 )
 from adc.archives.tweets import BAD_RECORD, named
-from adc.archives.values import spans_lines, split_texts
 from adc.errors import UsageError, java_cause
 from adc.files import Files
 from adc.settings import InputSettings

@@ -17,7 +17,6 @@ from adc.dialects import DIALECTS, Taxonomy
 from adc.duplicates import distinct, labelled_tweets, tell_contradicting
 from adc.errors import UsageError
 from adc.evaluation import counts
-from adc.evaluation.corpus import corpora
 from adc.evaluation.examples import drawn_texts, most_confident_errors
 from adc.evaluation.figures import figures, metric_rows
 from adc.evaluation.metrics import reliability, score, to_regions
@@ -26,6 +25,7 @@ from adc.evaluation.paired import Difference, compare
 from adc.evaluation.pipeline import left_out, stage_runs
 from adc.evaluation.report import ModelReport, Report
 from adc.evaluation.selective import by_length, confidence_bins, plausible, risk_coverage
+from adc.evaluation.shares import corpora
 from adc.job import Job
 from adc.lake import as_rows
 from adc.model.bundle import Bundle

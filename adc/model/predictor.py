@@ -17,7 +17,7 @@ from adc.dialects import DIALECTS
 from adc.model.bundle import Bundle
 from adc.model.forward import Forward, softmax
 from adc.model.stack import blended
-from adc.model.words import WordTable
+from adc.model.word_table import WordTable
 from adc.settings import ScoreSettings
 
 # Tokens whose words are looked up together: words come again, and what each brings takes 2 kB.

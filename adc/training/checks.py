@@ -11,7 +11,7 @@ from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.job import Job
 from adc.tables import CLEAN_TWEETS, SPLITS
-from adc.training.examples import class_counts, tweet_counts
+from adc.training.shards import class_counts, tweet_counts
 
 # Rules without which a profile is not one to train on, and what it leaves.
 NEEDED_RULES = {

@@ -27,11 +27,11 @@ from adc.tables import CLEAN_TWEETS
 from adc.training.checks import counted, refuse_unfit_profile, threads_a_rank
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
-from adc.training.examples import corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import SHARDS, Plan
 from adc.training.rank import train_rank
+from adc.training.shards import corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.watch import ranks_watched
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.

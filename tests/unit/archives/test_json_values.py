@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adc.archives import values
-from adc.archives.values import json_values, spans_lines, split_texts
+from adc.archives.json_values import json_values, spans_lines, split_texts
 
 OBJECTS = st.lists(
     st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers() | st.none(), max_size=4),
@@ -77,7 +76,7 @@ def test_two_lines_tell_whether_a_line_is_a_value(first, second, more_than_a_val
 
 
 def test_files_come_in_and_values_go_out_a_batch_at_a_time(monkeypatch):
-    monkeypatch.setattr(values, "BATCH", 2)
+    monkeypatch.setattr("adc.archives.json_values.BATCH", 2)
     files = pa.RecordBatch.from_pydict({"value": ["[1, 2, 3]", "", "[4, 5]"]})
     found = [batch.column("value").to_pylist() for batch in split_texts([files])]
     assert found == [["1", "2"], ["3"], ["4", "5"]]
