@@ -50,7 +50,7 @@ class Bayes:
         """Joint log-probabilities up to a number a text, float32 (N, C)."""
         result = np.tile(self.prior.astype(np.float32), (len(texts), 1))
         for start in range(0, len(texts), BLOCK):
-            owners, keys = gram_keys(shortened(texts[start : start + BLOCK]), *BAYES_GRAMS)
+            owners, keys = gram_keys(read_by_bayes(texts[start : start + BLOCK]), *BAYES_GRAMS)
             rows, places = self._index.found(keys)
             if not len(rows):
                 continue
@@ -63,8 +63,8 @@ class Bayes:
         return result
 
 
-def shortened(texts: Sequence[str]) -> list[str]:
-    """What naive Bayes reads of texts."""
+def read_by_bayes(texts: Sequence[str]) -> list[str]:
+    """The beginnings of texts, as far as naive Bayes reads them."""
     return [text[:BAYES_CHARACTERS] for text in texts]
 
 

@@ -61,12 +61,12 @@ def in_row_order(corpus: Corpus, by_fold: Sequence[np.ndarray]) -> np.ndarray:
 
 def presence(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
     """1 where a row has a column, however often."""
-    counts = counted(rows, columns, shape)
+    counts = occurrences(rows, columns, shape)
     counts.data[:] = 1
     return counts
 
 
-def counted(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+def occurrences(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
     """How often a row has a column."""
     counts = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
     counts.sum_duplicates()

@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence, gram_keys
-from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, shortened
+from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, read_by_bayes
 from adc.training.calibration import fit_temperature
-from adc.training.corpus import Corpus, by_class, counted, frequent, in_row_order
+from adc.training.corpus import Corpus, by_class, frequent, in_row_order, occurrences
 from adc.training.evidence import EvidenceFit, fit_evidence
 from adc.training.folds import FOLDS, NONE
 
@@ -137,9 +137,9 @@ def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Ba
     None where no n-gram is in `min_count` texts.
     """
     rows, texts = corpus.fitted(fold), encoder.read(corpus.texts)
-    owners, keys = gram_keys(shortened(texts), *BAYES_GRAMS)
+    owners, keys = gram_keys(read_by_bayes(texts), *BAYES_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
-    counts = counted(owners, columns, (len(texts), len(grams)))
+    counts = occurrences(owners, columns, (len(texts), len(grams)))
     grams, counts = frequent(grams, counts, rows, min_count)
     if not len(grams):
         return None

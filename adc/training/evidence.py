@@ -8,7 +8,7 @@ from sklearn.svm import LinearSVC
 
 from adc.model.encoder import RESERVED, Encoder, Tokens
 from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys, spelt_out
-from adc.training.corpus import Corpus, by_class, counted, frequent, presence
+from adc.training.corpus import Corpus, by_class, frequent, occurrences, presence
 
 # Regularisation and class weights of the SVM: docs/experiments.md.
 SVM_COST = 0.1
@@ -47,7 +47,7 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
     # The n-grams of a word are counted once, however often it is written.
     owners, keys = gram_keys(spelt_out(tokens.words), *WORD_GRAMS)
     grams, columns = np.unique(keys, return_inverse=True)
-    within = counted(owners, columns, (len(tokens.words), len(grams)))
+    within = occurrences(owners, columns, (len(tokens.words), len(grams)))
     spelt = presence(text_of, tokens.which, (texts, len(tokens.words)))
     kept = np.flatnonzero((spelt[rows] @ within).getnnz(axis=0) >= min_count)
     grams, within = grams[kept], within[:, kept]

@@ -42,7 +42,7 @@ def class_counts(tweets: Mapping[tuple[str, str], int], path: str) -> dict[str, 
     return counts
 
 
-def corpus(
+def collected_corpus(
     examples: DataFrame, labels: Sequence[str], most: int, plain_share: float
 ) -> tuple[Corpus, list[str]]:
     """What the linear models are fitted on, brought to the driver, and its rows' text_hash.

@@ -24,14 +24,14 @@ from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.tables import CLEAN_TWEETS
-from adc.training.checks import counted, refuse_unfit_profile, threads_a_rank
+from adc.training.checks import example_counts, refuse_unfit_profile, threads_a_rank
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import SHARDS, Plan
 from adc.training.rank import train_rank
-from adc.training.shards import corpus, side_by_side, vocabulary, with_teacher, write_shards
+from adc.training.shards import collected_corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.watch import ranks_watched
 
 # The bundle that is to be, in the folder of a training: it is there once the shards are.
@@ -59,7 +59,7 @@ def train(job: Job, target: str | None = None) -> None:
         return
 
     refuse_unfit_profile(job, tweets)
-    counts, by_split = counted(job, examples)
+    counts, by_split = example_counts(job, examples)
     if job.dry_run:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")
         return
@@ -145,7 +145,7 @@ def linear_models(
     model, train, started = job.settings.model, job.settings.train, time.monotonic()
     if not (model.evidence or model.soft_labels or model.blend):
         return None, []
-    texts, keys = corpus(examples, labels, train.evidence_rows, train.plain_share)
+    texts, keys = collected_corpus(examples, labels, train.evidence_rows, train.plain_share)
     for fold in range(FOLDS):
         # Said here, not by a task in the middle of the fits.
         texts.fitted(fold)
