@@ -101,7 +101,9 @@ class Rank:
         words = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
         rate = tf.TensorSpec((), tf.float32)
         self._gradients = tf.function(self._loss_and_gradients, jit_compile=plan.xla)
-        self._update = tf.function(self._graph, input_signature=[*inputs, targets, shares, *words, rate])
+        self._update = tf.function(
+            self._training_step, input_signature=[*inputs, targets, shares, *words, rate]
+        )
         self._logits = tf.function(
             lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
         )
@@ -113,12 +115,12 @@ class Rank:
         self.steps_in_all = steps * plan.epochs
         self.average_steps = max(1, min(AVERAGE_STEPS, self.steps_in_all // LEAST_AVERAGES))
         self.batch_weight = min(plan.batch_size, len(train)) * float(train.weights.mean())
-        history = self._restored()
+        history = self._restore_checkpoint()
         for epoch in range(len(history) + 1, plan.epochs + 1):
             if plan.patience and len(history) - best_epoch(history) >= plan.patience:
                 break
             started = time.monotonic()
-            self._draw_anew(epoch)
+            self._reseed(epoch)
             loss = self._epoch(train, epoch)
             self._assert_identical_weights(epoch)
             row = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - started}
@@ -131,7 +133,7 @@ class Rank:
             if plan.patience and best_epoch(history) == epoch:
                 with self.average.in_place():
                     self.best = [variable.value.numpy() for variable in self.network.trainable_variables]
-            self._keep(history)
+            self._save_checkpoint(history)
             self._tell(
                 epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
             )
@@ -186,7 +188,8 @@ class Rank:
             loss = self.tf.reduce_sum(losses * shares)
         return tape.gradient(loss, [weight.value for weight in self.optimizer.weights]), loss
 
-    def _graph(self, *inputs: Any) -> Any:
+    def _training_step(self, *inputs: Any) -> Any:
+        """The graph of one update: own gradients, their sums over all ranks, and what these change."""
         *own, words, room, rate = inputs
         gradients, loss = self._gradients(*own)
         own = [*self.optimizer.of_rows(gradients, words, room), loss]
@@ -194,8 +197,8 @@ class Rank:
         self.optimizer.apply(summed, words, rate)
         return loss
 
-    def _draw_anew(self, epoch: int) -> None:
-        """What is drawn at random follows from seed, rank and epoch: an epoch is the same after a restart."""
+    def _reseed(self, epoch: int) -> None:
+        """Seeds dropout by seed, rank and epoch, so that an epoch is the same after a restart."""
         generators = [
             layer.seed_generator for layer in self.network.layers if hasattr(layer, "seed_generator")
         ]
@@ -206,7 +209,7 @@ class Rank:
     def _parts(self) -> dict[str, Sequence[Any]]:
         return {"weights": self.network.trainable_variables, "optimizer": self.optimizer.variables}
 
-    def _keep(self, history: Sequence[Mapping[str, float]]) -> None:
+    def _save_checkpoint(self, history: Sequence[Mapping[str, float]]) -> None:
         """Writes a checkpoint, of which rank 0's copy stands for all."""
         if not self.plan.folder or self.hvd.rank() != 0:
             return
@@ -224,7 +227,7 @@ class Rank:
         arrays = {f"{name}-{n}": array for name, all_of in kept.items() for n, array in enumerate(all_of)}
         save_checkpoint(f"{self.plan.folder}/{CHECKPOINTS}", Checkpoint(facts, arrays))
 
-    def _restored(self) -> list[dict[str, float]]:
+    def _restore_checkpoint(self) -> list[dict[str, float]]:
         """Takes up the last checkpoint, if there is one; the rows of the epochs that are done."""
         if not self.plan.folder:
             return []
