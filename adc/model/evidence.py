@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from adc.model.encoder import UNKNOWN, Encoder, Tokens
+from adc.model.encoder import UNKNOWN, Tokens
 
 # Character n-grams of a word between two spaces, as scikit-learn's char_wb.
 WORD_GRAMS = (2, 5)
@@ -310,20 +310,3 @@ class Index:
 def _mixed(keys: np.ndarray) -> np.ndarray:
     mixed: np.ndarray = keys.view(np.uint64) * MULTIPLIER
     return mixed
-
-
-def encoded(
-    texts: Sequence[str], encoder: Encoder, evidence: Evidence | None
-) -> tuple[list[list[int]], np.ndarray]:
-    """Each text's token ids, and the evidence of all their tokens, one after the other: (T, 2C or 0)."""
-    tokens = encoder.tokens(texts)
-    if evidence is None:
-        return tokens.by_text(), np.zeros((len(tokens.which), 0), np.float32)
-    return tokens.by_text(), evidence.of_tokens(tokens)
-
-
-def padded_evidence(evidence: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
-    """Flat evidence of texts of these lengths, (tokens, 2C), as float32 (B, width, 2C), 0 where padded."""
-    result = np.zeros((len(lengths), width, evidence.shape[1]), np.float32)
-    result[np.arange(width) < lengths[:, None]] = evidence
-    return result

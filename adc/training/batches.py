@@ -13,7 +13,6 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from adc.model.encoder import PADDING, UNKNOWN
-from adc.model.evidence import padded_evidence
 from adc.training.checkpoints import file_system
 
 # Batches are cut from pools of so many, sorted by length, so that little padding is computed.
@@ -75,14 +74,12 @@ class Examples:
             )
         places, lengths = self._places(rows)
         width = -(-lengths.max() // length_step) * length_step
-        tokens = np.full((len(rows), width), PADDING, np.int32)
-        tokens[np.arange(width) < lengths[:, None]] = self.tokens[places]
-        return Batch(
-            tokens,
-            padded_evidence(self.evidence[places], lengths, width),
-            self.targets[rows],
-            self.weights[rows],
-        )
+        within = np.arange(width) < lengths[:, None]
+        tokens = np.full(within.shape, PADDING, np.int32)
+        tokens[within] = self.tokens[places]
+        evidence = np.zeros((*within.shape, self.evidence.shape[1]), np.float32)
+        evidence[within] = self.evidence[places]
+        return Batch(tokens, evidence, self.targets[rows], self.weights[rows])
 
     def words(self, rows: np.ndarray) -> np.ndarray:
         """The different tokens of some rows, int32, ascending.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from adc.errors import UsageError
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, encoded
+from adc.model.evidence import Evidence
 from adc.model.stack import Stack
 from adc.settings import ModelSettings, Settings
 from adc.training.cross_fit import Linear
@@ -114,10 +114,11 @@ class Encoding:
         evidence = [b""] * len(texts)
         for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)
-            ids, flat = encoded([texts[row] for row in rows], self.encoder, self.evidence[fold])
-            parts = np.split(flat.astype(np.float16), np.cumsum([len(text) for text in ids])[:-1])
-            for row, text, part in zip(rows, ids, parts, strict=True):
-                tokens[row], evidence[row] = text, part.tobytes()
+            read = self.encoder.tokens([texts[row] for row in rows])
+            flat = self.evidence[fold].of_tokens(read).astype(np.float16)
+            parts = np.split(flat, np.cumsum(read.lengths)[:-1])
+            for row, ids, part in zip(rows, read.by_text(), parts, strict=True):
+                tokens[row], evidence[row] = ids, part.tobytes()
         return tokens, evidence
 
     def _linear(self, texts: list[str], teacher: Sequence[Sequence[float] | None]) -> np.ndarray:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from adc.model.bundle import NetworkSpec
-from adc.model.evidence import padded_evidence
 from adc.model.forward import Forward, log_softmax, softmax
 from tests.conftest import weight_shapes
 
@@ -55,11 +54,10 @@ def sequences() -> list[np.ndarray]:
 def inputs(spec: NetworkSpec, sequences, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and evidence, which depends on the token, padded to a width."""
     table = np.random.default_rng(4).normal(0, 1, (40, spec.evidence)).astype(np.float32)
-    lengths = np.array([len(sequence) for sequence in sequences])
     tokens = np.zeros((len(sequences), width), np.int32)
     for row, sequence in zip(tokens, sequences, strict=True):
         row[: len(sequence)] = sequence
-    return tokens, padded_evidence(table[np.concatenate(sequences)], lengths, width)
+    return tokens, np.where(tokens[:, :, None] > 0, table[tokens], 0)
 
 
 def logits(weights, cell: str, tokens: np.ndarray, evidence: np.ndarray) -> np.ndarray:

@@ -12,15 +12,19 @@ from adc.model.evidence import (
     Evidence,
     Index,
     Rows,
-    encoded,
     gram_keys,
-    padded_evidence,
     pair_keys,
     sums_from,
 )
 
 ENCODER = Encoder(("ab", "cd"), max_tokens=4)
 AB, CD, UNKNOWN = 2, 3, 1
+
+
+def encoded(tables: Evidence, *texts: str) -> tuple[list[list[int]], np.ndarray]:
+    """The ids of each text's tokens, and the evidence of all, one after the other."""
+    tokens = ENCODER.tokens(texts)
+    return tokens.by_text(), tables.of_tokens(tokens)
 
 
 def key(gram: str) -> int:
@@ -48,14 +52,14 @@ def tables() -> Evidence:
 
 
 def test_a_known_word_has_its_row_and_that_of_the_pair_it_closes(tables):
-    ids, evidence = encoded(["ab cd", "cd ab", "cd"], ENCODER, tables)
+    ids, evidence = encoded(tables, "ab cd", "cd ab", "cd")
     assert ids == [[AB, CD], [CD, AB], [CD]]
     # Neither `cd ab` nor the `ab` of one text and the `cd` of the next are a known pair.
     np.testing.assert_allclose(evidence[:, 0], [1, 110, 10, 1, 10], rtol=1e-3)
 
 
 def test_an_unknown_word_has_its_n_grams_of_length_one_in_all(tables):
-    ids, evidence = encoded(["x ab xxx qq"], ENCODER, tables)
+    ids, evidence = encoded(tables, "x ab xxx qq")
     assert ids == [[UNKNOWN, AB, UNKNOWN, UNKNOWN]]
     # ` x` once and `xx` twice, sublinear: (1, 1 + ln 2) over its length.
     tf = np.array([1, 1 + np.log(2)]) / np.hypot(1, 1 + np.log(2))
@@ -86,13 +90,8 @@ def test_a_text_is_judged_by_its_different_words_and_pairs(tables):
 
 
 def test_what_is_cut_off_has_no_evidence(tables):
-    ids, evidence = encoded(["ab ab ab ab cd"], ENCODER, tables)
+    ids, evidence = encoded(tables, "ab ab ab ab cd")
     assert (len(ids[0]), evidence.shape) == (4, (4, 2))
-
-
-def test_without_tables_tokens_carry_nothing():
-    ids, evidence = encoded(["ab", "ab cd"], ENCODER, None)
-    assert (ids, evidence.shape) == ([[AB], [AB, CD]], (3, 0))
 
 
 def test_empty_tables_find_nothing():
@@ -103,7 +102,7 @@ def test_empty_tables_find_nothing():
         *(np.zeros(0, np.uint64), none, no_idf),
         np.zeros(1, np.float32),
     )
-    assert not encoded(["ab cd x"], ENCODER, empty)[1].any()
+    assert not encoded(empty, "ab cd x")[1].any()
     assert not empty.of_texts(ENCODER.tokens(["ab cd x"])).any()
 
 
@@ -125,8 +124,7 @@ def test_rows_are_kept_to_a_hundredth_of_their_half_and_zeros_exactly():
 
 def test_tables_come_back_from_their_plain_arrays(tables):
     again = Evidence.of_arrays(tables.arrays())
-    text = ["ab cd xx"]
-    assert (encoded(text, ENCODER, again)[1] == encoded(text, ENCODER, tables)[1]).all()
+    assert (encoded(again, "ab cd xx")[1] == encoded(tables, "ab cd xx")[1]).all()
 
 
 def test_scaling_divides_all_rows(tables):
@@ -179,8 +177,3 @@ def test_sums_of_groups_of_rows(groups):
     sums = sums_from(rows, np.cumsum(sizes) - sizes)
     parts = np.split(rows, np.cumsum(sizes))[:groups]
     np.testing.assert_allclose(sums, np.reshape([part.sum(axis=0) for part in parts], (groups, 3)), atol=1e-5)
-
-
-def test_evidence_is_padded_at_the_end():
-    flat = np.array([[1.0], [2.0], [3.0]])
-    assert padded_evidence(flat, np.array([1, 2]), 3)[..., 0].tolist() == [[1, 0, 0], [2, 3, 0]]

@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
-from adc.model.evidence import encoded, gram_keys
+from adc.model.evidence import gram_keys
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Counts, cross_fit, fit_bayes, fit_judge
 from adc.training.evidence import fit_evidence, idf, log_count_ratios
@@ -45,8 +45,7 @@ def linear():
 def test_the_evidence_of_a_dialects_word_is_for_it_by_both_models(linear):
     for evidence in linear.evidence:
         for label, marks in enumerate(MARKS):
-            _, numbers = encoded([marks], ENCODER, evidence)
-            svm, bayes = np.split(numbers, 2, axis=1)
+            svm, bayes = np.split(evidence.of_tokens(ENCODER.tokens([marks])), 2, axis=1)
             assert svm.argmax(axis=1).tolist() == bayes.argmax(axis=1).tolist() == [label] * 2
             assert (svm.max(axis=1) > 0).all() and (bayes.max(axis=1) > 0).all()
 
@@ -55,7 +54,9 @@ def test_evidence_is_scaled_by_half(linear):
     corpus = corpus_of()
     numbers = np.concatenate(
         [
-            encoded([corpus.texts[row] for row in corpus.held_out(fold)], ENCODER, linear.evidence[fold])[1]
+            linear.evidence[fold].of_tokens(
+                ENCODER.tokens([corpus.texts[row] for row in corpus.held_out(fold)])
+            )
             for fold in range(FOLDS)
         ]
     )
@@ -142,7 +143,7 @@ def test_weights_count():
         np.concatenate([corpus.folds, corpus.folds]),
         3,
     )
-    _, numbers = encoded([MARKS[0]], ENCODER, fit_evidence(wrong, ENCODER, 2, NONE).evidence)
+    numbers = fit_evidence(wrong, ENCODER, 2, NONE).evidence.of_tokens(ENCODER.tokens([MARKS[0]]))
     assert numbers[:, :3].argmax(axis=1).tolist() == [0, 0]
 
 
