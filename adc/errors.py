@@ -42,5 +42,3 @@ class UsageError(AdcError):
 
 class RunError(AdcError):
     """The run failed; what it committed stays, and the same command goes on from there."""
-
-    exit_status = 1

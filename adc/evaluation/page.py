@@ -20,6 +20,8 @@ from adc.progress import duration
 
 # Models are told apart by so many colours; the style holds them.
 COLOURS = 6
+# Points of a model's line of accuracy over coverage at most.
+RISK_POINTS = 120
 # An effect of a word, in log-odds, that fills its shade whatever the other words do.
 FULL_EFFECT = 0.7
 
@@ -85,12 +87,12 @@ def shade(words: Sequence[Word], word: Word) -> float:
     return abs(word.effect or 0.0) / max(largest, FULL_EFFECT)
 
 
-def risk_lines(models: Sequence[ModelReport], most: int = 120) -> dict[str, list[tuple[float, float]]]:
+def risk_lines(models: Sequence[ModelReport]) -> dict[str, list[tuple[float, float]]]:
     """(coverage, accuracy) by model, few enough to be drawn; the first hundredth is chance and left out."""
     lines = {}
     for model in models:
         points = [(point.coverage, point.accuracy) for point in model.risk.points if point.coverage >= 0.01]
-        lines[model.name] = [*points[: -1 : -(-len(points) // most) or 1], *points[-1:]]
+        lines[model.name] = [*points[: -1 : -(-len(points) // RISK_POINTS) or 1], *points[-1:]]
     return lines
 
 

@@ -40,9 +40,9 @@ class Group:
             sums[region] = sums.get(region, 0.0) + each.share
         return sums
 
-    def largest(self, most: int = 3) -> list[Share]:
-        """The dialects with the largest shares."""
-        return sorted(self.shares, key=lambda each: -each.share)[:most]
+    def largest(self) -> list[Share]:
+        """The three dialects with the largest shares."""
+        return sorted(self.shares, key=lambda each: -each.share)[:3]
 
 
 @dataclass(frozen=True)

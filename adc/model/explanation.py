@@ -10,6 +10,8 @@ from adc.model.predictor import Predictor
 
 # Evidence over the mean of all dialects below this speaks for nobody: of real tweets' words three in four.
 LEAST_EVIDENCE = 4.0
+# Dialects that a word speaks for at most.
+MOST_DIALECTS = 3
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,12 @@ class Word:
     speaks_for: tuple[tuple[str, float], ...] = ()
 
 
-def explain(
-    predictor: Predictor, clean: str, answer: str, most: int = 3, least: float = LEAST_EVIDENCE
-) -> tuple[Word, ...]:
+def explain(predictor: Predictor, clean: str, answer: str, least: float = LEAST_EVIDENCE) -> tuple[Word, ...]:
     """Each word's part in `answer`, which is one of the bundle's labels, for a clean text.
 
-    A word speaks for `most` dialects at most, those for which its evidence is `least` or more.
-
-    A word is judged by leaving it out (occlusion, Zeiler and Fergus 2014), which works for any network:
-    it sees also what the word does to its neighbours.
+    A word's effect is found by leaving it out (occlusion, Zeiler and Fergus 2014), which works for any
+    network and counts what the word does to its neighbours. It speaks for dialects for which its evidence is
+    `least` or more.
     """
     bundle = predictor.bundle
     tokens = bundle.encoder.tokens([clean])
@@ -49,7 +48,7 @@ def explain(
     for place, word in enumerate(words):
         speaks: list[tuple[str, float]] = []
         if favoured is not None:
-            best = np.argsort(-favoured[place], kind="stable")[:most]
+            best = np.argsort(-favoured[place], kind="stable")[:MOST_DIALECTS]
             speaks = [(bundle.labels[label], float(favoured[place, label])) for label in best]
         loud = tuple(each for each in speaks if each[1] >= least)
         read.append(Word(word, float(odds[0] - odds[place + 1]), loud))
