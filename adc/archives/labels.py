@@ -17,8 +17,8 @@ from adc.texts import UNSEEN
 
 # A spelling that is mapped to one of these stands for no dialect: its row has no label.
 NOTHING = ("", "null", "~")
-# Of labels that are not known: so many, and so much of each, are shown; more are no labels.
-LABELS_SHOWN, LABEL_SHOWN, MOST_STRANGERS = 10, 40, 100
+# Unknown labels that a message shows, and characters of each; a column with more than the most has no labels.
+LABELS_SHOWN, LABEL_SHOWN, MOST_UNKNOWN = 10, 40, 100
 NO_CODES = "; input.labels names a file of the codes that other names stand for"
 
 
@@ -57,16 +57,19 @@ def shown_labels(labels: Sequence[str]) -> str:
     return first + (", …" if len(labels) > LABELS_SHOWN else "")
 
 
-def tell_strangers(
-    job: Job, name: str, strangers: Sequence[str], labels: int, what: str, most: int = MOST_STRANGERS
+def tell_unknown_labels(
+    job: Job, name: str, unknown: Sequence[str], labels: int, what: str, most: int = MOST_UNKNOWN
 ) -> None:
-    """Says which of so many labels are strangers, labels that `what`; raises UsageError for over `most`."""
-    if not strangers:
+    """Says which labels of `name`, which has so many in all, are unknown, in that they `what`.
+
+    Raises UsageError where they are more than `most`.
+    """
+    if not unknown:
         return
-    advice = NO_CODES if set(strangers).difference(DIALECTS.codes) else ""
-    told = f"labels that {what}: {shown_labels(strangers)}{advice}"
-    if len(strangers) > most:
-        raise UsageError(f"{name}: of {labels:,} labels {len(strangers):,} are {told} (input.label)")
+    advice = NO_CODES if set(unknown).difference(DIALECTS.codes) else ""
+    told = f"labels that {what}: {shown_labels(unknown)}{advice}"
+    if len(unknown) > most:
+        raise UsageError(f"{name}: of {labels:,} labels {len(unknown):,} are {told} (input.label)")
     job.say(told)
 
 

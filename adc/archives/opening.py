@@ -79,8 +79,8 @@ def _tell_doubtful(job: Job, path: str, frame: DataFrame, settings: InputSetting
 
 def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
     codes = [code for code in read_labels(job.lake.files, labels).values() if code]
-    strangers = rows.select("dialect").where(~F.col("dialect").isin(codes)).distinct().orderBy("dialect")
-    found = [row["dialect"] for row in strangers.take(LABELS_SHOWN + 1)]
+    unmapped = rows.select("dialect").where(~F.col("dialect").isin(codes)).distinct().orderBy("dialect")
+    found = [row["dialect"] for row in unmapped.take(LABELS_SHOWN + 1)]
     if found:
         job.say(
             f"labels of {path} that are no code and not in {labels}, kept as they are: {shown_labels(found)}"

@@ -149,8 +149,11 @@ def split_of(key: str) -> str:
     return "val" if share < TEST_SHARE + VAL_SHARE else "train"
 
 
-def kept_together(hashes: Iterable[str], authors: Iterable[str | None]) -> Iterator[str]:
-    """By what rows are divided, in hex: the hash of a row's author where it has one, else of its text."""
+def split_keys(hashes: Iterable[str], authors: Iterable[str | None]) -> Iterator[str]:
+    """Keys of splits and folds, in hex digits: the hash of a row's author, without one that of its text.
+
+    hashes: of the texts. Rows with the same key share a split and a fold.
+    """
     for author, text_hash in zip(authors, hashes, strict=True):
         yield hashlib.sha256(author.encode()).hexdigest() if author else text_hash
 
@@ -183,7 +186,7 @@ def clean_rows(batch: pa.RecordBatch, profile: Profile, min_words: int, min_arab
         pa.scalar(None, pa.string()),
     )
     given = batch.column("split").to_pylist()
-    keys = kept_together(hashes, batch.column("author").to_pylist())
+    keys = split_keys(hashes, batch.column("author").to_pylist())
     split = [own or split_of(key) for own, key in zip(given, keys, strict=True)]
     added = {
         "text": texts,

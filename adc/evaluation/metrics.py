@@ -160,9 +160,9 @@ def positions(pairs: pd.DataFrame, labels: Sequence[str]) -> tuple[NDArray[np.in
     predicted[pairs["predicted"].isna()] = len(labels)
     outside = pairs[(truth < 0) | (predicted < 0)]
     if len(outside):
-        strangers = outside[["label", "predicted"]].where(lambda names: ~names.isin(labels))
+        unknown = outside[["label", "predicted"]].where(lambda names: ~names.isin(labels))
         raise UsageError(
-            f"label(s) outside the label set: {_names(strangers)}. "
+            f"label(s) outside the label set: {_names(unknown)}. "
             f"Known are {', '.join(labels)}; map other spellings to these with input.labels"
         )
     return truth, predicted

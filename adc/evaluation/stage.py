@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import open_archive
-from adc.archives.labels import MOST_STRANGERS, tell_strangers
+from adc.archives.labels import MOST_UNKNOWN, tell_unknown_labels
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
 from adc.duplicates import distinct, labelled_tweets, tell_contradicting
@@ -87,9 +87,9 @@ def _evaluate(
         raise UsageError(f"{name}: no labelled tweets to evaluate on")
     job.count(input=int(labels["n"].sum()), dialects=len(labels))
     answers = {label for bundle in models for label in bundle.labels}
-    strangers = sorted(set(labels["label"]) - answers)
-    most = min(MOST_STRANGERS, len(labels) - 1)
-    tell_strangers(job, name, strangers, len(labels), "no model answers with", most)
+    unknown = sorted(set(labels["label"]) - answers)
+    most = min(MOST_UNKNOWN, len(labels) - 1)
+    tell_unknown_labels(job, name, unknown, len(labels), "no model answers with", most)
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return

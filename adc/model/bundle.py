@@ -162,9 +162,9 @@ def load_bundle(folder: str | Path) -> Bundle:
             labels=tuple(manifest["labels"]),
             encoder=Encoder(tuple(vocabulary.split("\n")) if vocabulary else (), manifest["max_tokens"]),
             network=network,
-            weights=_arrays(place / WEIGHTS),
-            evidence=Evidence.of_arrays(_arrays(place / EVIDENCE)) if reads_evidence else None,
-            stack=Stack.of_arrays(_arrays(place / STACK)) if blend else None,
+            weights=_read_arrays(place / WEIGHTS),
+            evidence=Evidence.of_arrays(_read_arrays(place / EVIDENCE)) if reads_evidence else None,
+            stack=Stack.of_arrays(_read_arrays(place / STACK)) if blend else None,
             blend=blend,
             profile=profile_of(manifest["profile"]["name"], manifest["profile"]["switches"]),
             temperature=manifest["temperature"],
@@ -185,7 +185,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     return bundle
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 

@@ -24,7 +24,7 @@ from adc.settings import ScoreSettings
 TOKENS_AT_ONCE = 1 << 16
 # One word can tell a dialect, a letter or two cannot.
 MIN_LETTERS = 3
-TOP = pa.list_(pa.struct([("dialect", pa.string()), ("probability", pa.float64())]))
+TOP_K = pa.list_(pa.struct([("dialect", pa.string()), ("probability", pa.float64())]))
 # The columns of `predictions` that are told of a text.
 PREDICTION = pa.struct(
     [
@@ -33,7 +33,7 @@ PREDICTION = pa.struct(
         ("region", pa.string()),
         ("region_confidence", pa.float64()),
         ("plausible", pa.list_(pa.string())),
-        ("top_k", TOP),
+        ("top_k", TOP_K),
         ("note", pa.string()),
     ]
 )
@@ -71,7 +71,7 @@ class Predictor:
         cuts = np.searchsorted(np.cumsum(lengths[order]), full, side="right")
         scores = np.empty((len(distinct), len(self.bundle.labels)), np.float32)
         for rows in np.split(order, cuts):
-            with self._alone:
+            with self._lock:
                 scores[rows] = self._logits(distinct.take(pa.array(rows)))
         result: np.ndarray = softmax(scores, self.bundle.temperature)[coded.indices.to_numpy()]
         return result
@@ -115,7 +115,7 @@ class Predictor:
         return result
 
     @cached_property
-    def _alone(self) -> threading.Lock:
+    def _lock(self) -> threading.Lock:
         # What words bring is kept in one table, for all threads.
         return threading.Lock()
 
@@ -123,7 +123,7 @@ class Predictor:
     def _words(self) -> WordTable:
         return WordTable(self.bundle, self._forward, TOKENS_AT_ONCE + self.bundle.encoder.max_tokens)
 
-    # What was computed on the way does not travel.
+    # Without what was computed on the way: only the fields travel to executors.
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
@@ -134,9 +134,9 @@ class Predictor:
     def predict(self, clean: Sequence[str] | pa.Array) -> pa.StructArray:
         """PREDICTION, a row a clean text. What has no Arabic to judge gets a note instead."""
         clean = pa.array(clean, pa.string())
-        notes = judged_notes(clean)
+        notes = unjudged_notes(clean)
         judged = pc.is_null(notes)
-        told = self._told(self.probabilities(clean.filter(judged)))
+        told = self._columns(self.probabilities(clean.filter(judged)))
         # A row that is not judged has nothing but its note.
         place = pc.if_else(judged, pc.subtract(pc.cumulative_sum(judged.cast(pa.int64())), 1), None)
         columns = {name: array.take(place) for name, array in told.items()}
@@ -145,7 +145,8 @@ class Predictor:
             [columns[column.name] for column in PREDICTION], fields=list(PREDICTION)
         )
 
-    def _told(self, probabilities: np.ndarray) -> dict[str, pa.Array]:
+    def _columns(self, probabilities: np.ndarray) -> dict[str, pa.Array]:
+        """The columns of PREDICTION by name, (N,) each, from calibrated probabilities (N, C)."""
         labels, (regions, member) = pa.array(self.bundle.labels, pa.string()), self._regions
         count, classes = probabilities.shape
         region_mass = probabilities @ member  # (N, R)
@@ -163,7 +164,7 @@ class Predictor:
                 labels.take(pa.array(order[:, :top].ravel())),
                 pa.array(ranked[:, :top].ravel().astype(np.float64)),
             ],
-            fields=list(TOP.value_type),
+            fields=list(TOP_K.value_type),
         )
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
         in_plausible = np.arange(classes) < sizes[:, None]
@@ -175,12 +176,12 @@ class Predictor:
                 np.minimum(1.0, region_mass[np.arange(count), region].astype(np.float64))
             ),
             "plausible": pa.ListArray.from_arrays(offsets, labels.take(pa.array(order[in_plausible]))),
-            "top_k": pa.ListArray.from_arrays(np.arange(count + 1, dtype=np.int32) * top, listed, type=TOP),
+            "top_k": pa.ListArray.from_arrays(np.arange(count + 1, dtype=np.int32) * top, listed, type=TOP_K),
             "note": pa.array(np.where(low, "low_confidence", ""), mask=~low),
         }
 
 
-def judged_notes(clean: pa.Array) -> pa.Array:
+def unjudged_notes(clean: pa.Array) -> pa.Array:
     """For each clean text why there is nothing to judge, or null.
 
     `no_arabic`: no letter, or Persian, Urdu or Kurdish by its letters; `too_short`: too few letters.

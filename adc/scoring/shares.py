@@ -27,7 +27,7 @@ LEAST_TWEETS = 100
 TIMES = ("day", "week", "month")
 ALL = "all"
 # Columns in which nearly every tweet has a value of its own.
-OWN = ("id", "created_at", "scored_at", "confidence", "region_confidence", "plausible", "top_k")
+NEARLY_UNIQUE = ("id", "created_at", "scored_at", "confidence", "region_confidence", "plausible", "top_k")
 
 
 def corrected_shares(counts: np.ndarray, confusion: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def grouping(name: str, columns: list[str]) -> Column:
         return F.lit("")
     if name in TIMES:
         return F.date_format(F.date_trunc(name, "created_at"), "yyyy-MM-dd")
-    if name.lower() in OWN:
+    if name.lower() in NEARLY_UNIQUE:
         raise UsageError(f"score.shares: {name} groups nothing, nearly every tweet has one of its own")
     # In whatever case, as Spark finds it: the table may have had the column from another archive.
     if name.lower() in map(str.lower, columns):

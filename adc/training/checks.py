@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from adc.archives.labels import read_labels, shown_labels, tell_strangers
+from adc.archives.labels import read_labels, shown_labels, tell_unknown_labels
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
@@ -55,7 +55,7 @@ def example_counts(job: Job, examples: DataFrame) -> tuple[dict[str, int], dict[
     tweets, where = tweet_counts(examples), job.lake.where(CLEAN_TWEETS)
     own, dialects = job.settings.input.labels, {dialect for _, dialect in tweets}
     known = read_labels(job.lake.files, own).values() if own else DIALECTS.codes
-    tell_strangers(job, where, sorted(dialects.difference(known)), len(dialects), "are no codes")
+    tell_unknown_labels(job, where, sorted(dialects.difference(known)), len(dialects), "are no codes")
     counts = class_counts(tweets, where)
     by_split = learnable(job, tweets, counts)
     if "val" not in by_split:

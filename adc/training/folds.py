@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from adc.cleaning.rows import kept_together
+from adc.cleaning.rows import split_keys
 
 FOLDS = 5
 # The fold that no row is in: a model fitted without it is fitted on all rows.
@@ -20,7 +20,7 @@ def folds_of(hashes: Iterable[str], authors: Iterable[str | None]) -> np.ndarray
 
     By hashes in hex digits, of which the first eight decide the split.
     """
-    keys = kept_together(hashes, authors)
+    keys = split_keys(hashes, authors)
     return np.array([int(key[8:16], 16) % FOLDS for key in keys], np.int64)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adc.model.bundle import NetworkSpec
 from adc.model.encoder import Encoder
-from adc.model.predictor import COLUMNS, PREDICTION, Predictor, judged_notes
+from adc.model.predictor import COLUMNS, PREDICTION, Predictor, unjudged_notes
 from adc.settings import ScoreSettings
 
 TEXTS = [
@@ -144,7 +144,7 @@ def test_only_the_first_tokens_are_read(predictor):
     ],
 )
 def test_what_cannot_be_judged_gets_a_note_and_nothing_else(predictor, text, note):
-    assert judged_notes(pa.array([text])).to_pylist() == [note]
+    assert unjudged_notes(pa.array([text])).to_pylist() == [note]
     row = rows(predictor.predict([text]))[0]
     assert row["note"] == note
     given_values = [name for name in COLUMNS if name != "note" and row[name] is not None]
@@ -159,7 +159,7 @@ def test_notes_and_predictions_stand_where_their_texts_stood(predictor):
         assert [row[name] for name in ("dialect", "region", "plausible", "note")] == [
             alone[name] for name in ("dialect", "region", "plausible", "note")
         ]
-        assert row["note"] == judged_notes(pa.array([text])).to_pylist()[0]
+        assert row["note"] == unjudged_notes(pa.array([text])).to_pylist()[0]
         assert (row["confidence"] is None) == (row["note"] is not None)
 
 
