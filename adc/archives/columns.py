@@ -14,8 +14,8 @@ from adc.settings import InputSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.texts import UNSEEN
 
-# Names under which a column is found without a setting, the likeliest first. Not every program that wrote an
-# `id` could hold it: `id_str` is there for these.
+# Names under which a column is found without a setting, the likeliest first: `id_str` before `id`, which some
+# programs have read as a float.
 ID_NAMES = ("id_str", "id", "tweet_id", "tweetid", "status_id")
 TEXT_NAMES = ("text", "full_text", "tweet", "tweet_text", "content", "body", "value")
 LABEL_NAMES = ("dialect", "label", "country")

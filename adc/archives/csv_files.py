@@ -16,7 +16,7 @@ from adc.errors import UsageError
 NO_SEPARATOR = "\x1f"
 # A header may have line breaks within quotes: its names are looked for in so many lines.
 HEADER_LINES = 20
-# In a folder so many files are compared by their headers.
+# At most this many files of a folder are compared by their headers.
 FILES_COMPARED = 100
 
 

@@ -1,4 +1,4 @@
-"""Cuts JSON that is no lines into its values: arrays, pages printed over many lines, a personal archive.
+"""Cuts JSON that is not one value a line into its values: arrays, indented pages, a personal archive.
 
 Python alone; it tells where a value ends and leaves it as it is written, so no id passes through a number.
 """
@@ -30,8 +30,8 @@ def spans_lines(first: str, second: str) -> bool:
 def json_values(text: str) -> Iterator[str]:
     """The objects in a text as they are written, those of an array one by one.
 
-    What is no JSON comes as it is, to where the next object begins a line as far in as the broken one did,
-    or to the end.
+    A broken one comes as it is, up to the next line with the same indentation that begins an object, else to
+    the end of the text.
     """
     assignment = ASSIGNMENT.match(text)
     at = assignment.end() if assignment else 0

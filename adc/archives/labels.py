@@ -15,7 +15,7 @@ from adc.files import Files
 from adc.job import Job
 from adc.texts import UNSEEN
 
-# A spelling that is mapped to one of these stands for no dialect: its row has no label.
+# A spelling mapped to one of these stands for no dialect: its rows have no label.
 NOTHING = ("", "null", "~")
 # Unknown labels that a message shows, and characters of each; a column with more than the most has no labels.
 LABELS_SHOWN, LABEL_SHOWN, MOST_UNKNOWN = 10, 40, 100

@@ -1,4 +1,4 @@
-"""A user's file as Spark reads its lines, whatever they hold, and what there is in a folder of such files."""
+"""What all readers share: lines as Spark gives them, and a folder's files and partition columns."""
 
 import re
 
@@ -7,12 +7,12 @@ from pyspark.sql import functions as F
 
 from adc.files import Files
 
-# Of a line no more than this is looked at to tell what it is.
+# At most this much of a line is looked at to tell a file's form and encoding.
 BEGINNING = 4096
 
 
 def literal(path: str) -> str:
-    """The path as Spark has to be told it, so that it takes none of its characters for a pattern."""
+    """The path with its special characters escaped: Spark would take it for a glob pattern."""
     return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
@@ -22,7 +22,7 @@ def data_names(spark: SparkSession, path: str) -> list[str]:
 
 
 def folder_columns(spark: SparkSession, path: str) -> list[str]:
-    """The columns that folders name, as in day=1/: they come behind a file's own."""
+    """The partition columns, as of folders named day=1; Spark puts them behind a file's own."""
     return [name for name in spark.read.text(literal(path)).columns if name != "value"]
 
 
@@ -41,7 +41,7 @@ def raw_lines(spark: SparkSession, path: str) -> DataFrame:
 
 
 def first_lines(spark: SparkSession, path: str) -> tuple[str, str]:
-    """The first two lines that are not blank, of a long one its two ends; without them empty texts."""
+    """The first two lines that are not blank, "" where there is none; of a long one its two ends, joined."""
     text, half = F.btrim("value", F.lit("\ufeff \t\r")), BEGINNING // 2
     ends = F.when(F.length(text) <= BEGINNING, text).otherwise(
         F.concat(F.substring(text, 1, half), F.substring(text, -half, half))

@@ -18,11 +18,11 @@ from adc.tables import QUARANTINE, REFUSED_OTHERWISE
 
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
-# In a text of CSV a line that begins with a tweet's id, or ends with a dialect's code, as rows do.
+# A line within a text of CSV that begins with a tweet's id, or ends with a dialect's code, as rows do.
 ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
-# How many rows are looked at to tell whether ids have been rounded and times cannot be read.
+# Rows looked at to tell whether ids have been rounded and times cannot be read.
 ROWS_SEEN = 1000
-# Of a record that cannot be read so many characters are shown.
+# Characters shown of a record that cannot be read.
 RECORD_SHOWN = 200
 
 
@@ -32,7 +32,7 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     Raises UsageError, before anything is written, for what cannot be read or found in it.
     """
     settings = job.settings.input
-    # Told once: of a file whose name says nothing it takes a look into it.
+    # Found out once: where the file's name does not tell its form, that takes reading some of it.
     settings = settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
     frame = read_archive(job.lake.spark, path, settings)
     rows = shape(frame, path, settings)
@@ -88,6 +88,7 @@ def _tell_unmapped(job: Job, path: str, rows: DataFrame, labels: str) -> None:
 
 
 def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
+    """Quarantines and counts the bad records; says where an unclosed quotation mark may hide rows of CSV."""
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
     payload = F.struct(F.lit(path).alias("source"), record.alias("record"))

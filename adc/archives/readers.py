@@ -38,18 +38,18 @@ FORMAT_OF_ENDING = {
     ".js": "json",
     ".txt": "text",
 }
-# How a file begins whose name tells nothing.
+# Forms by how a file begins, where its name does not tell.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 TEXT_FORMS = ("csv", "json", "text")
-# How files begin that are ZIP's (also Excel's), and those that Hadoop unpacks by these endings.
+# The first bytes of ZIP files, also Excel's, and of those that Hadoop unpacks if their names end so.
 ZIP = b"PK\x03\x04"
 PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
-# What Hadoop says of a file with a colon in its name, of which it makes that of the checksums beside it.
+# Hadoop's error where a file's name has a colon: it takes the name of the checksum file beside it for a URI.
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
-# Between two values of JSON on one line, of which Spark reads the first alone; also within a text.
+# Between two JSON objects on one line, of which Spark reads only the first; a text may hold it, too.
 TOGETHER = r"\}\s*\{\s*\""
-# So many lines are looked at to tell whether a file is UTF-8.
+# Lines looked at to tell whether a file is UTF-8.
 LINES_SEEN = 100
 
 
@@ -162,7 +162,7 @@ def _read_json(spark: SparkSession, path: str) -> DataFrame:
         return reader.json(texts.mapInArrow(split_texts, "value STRING"))
     lines = valid_texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
     together = F.col("value").rlike(TOGETHER)
-    # Columns that folders name, as in day=1/, are beside the lines' own: there is no taking lines apart.
+    # Lines that are taken apart would lose their partition columns.
     if not folder_columns(spark, path) and not lines.where(together).isEmpty():
         apart = lines.where(together).mapInArrow(split_texts, "value STRING")
         return reader.json(lines.where(~together).union(apart))

@@ -9,7 +9,7 @@ from pyspark.sql.types import ArrayType, DataType, StructType
 
 # Where Spark puts a line that is no JSON.
 BAD_RECORD = "_corrupt_record"
-# The text of what an API v2 tweet retweets, found among the tweets that came with it.
+# The column added for the text that an API v2 tweet retweets, found among the tweets that came with it.
 RETWEETED = "_retweeted"
 # Of a tweet's texts, the likeliest to be whole first; a retweet's own text is cut off after `RT @name:`.
 FULL_TEXTS = (
@@ -22,8 +22,7 @@ FULL_TEXTS = (
     "full_text",
 )
 
-
-# Beside a wrapping these are the wrapping's own: the tweet is what is within.
+# Names that beside a wrapped tweet are the wrapping's own, not the tweet's.
 WRAPPINGS_OWN = {"id", "id_str", "text", *(name.split(".")[0] for name in FULL_TEXTS)}
 
 
@@ -37,7 +36,7 @@ class Found:
 
     @property
     def single(self) -> bool:
-        """Whether it is a value and does not hold others."""
+        """Whether it is one value: no struct, list or map."""
         return not isinstance(self.kind, StructType | ArrayType) and self.kind.typeName() != "map"
 
 
