@@ -34,9 +34,10 @@ def without_surrogates(text: str) -> str:
 
 
 def are_utf8(lines: Iterable[str]) -> bool:
-    """Whether most lines that are not blank could be read: of the others, what is no UTF-8 is U+FFFD.
+    """Whether lines were UTF-8, given that what is not has been decoded as U+FFFD.
 
-    Here and there a line may hold a torn letter. UTF-16 begins with two bytes that UTF-8 has not.
+    In most lines that are not blank, U+FFFD must not be most of what is beyond ASCII: here and there a letter
+    may be torn. UTF-16 begins with two bytes that UTF-8 never has.
     """
     written = [line for line in lines if line.strip()]
     beyond_ascii = [[character for character in line if not character.isascii()] for line in written]

@@ -57,10 +57,10 @@ AGGRESSIVE = Profile(
 VAL_SHARE = TEST_SHARE = 0.1
 # Marker tokens are no words of the text.
 MARKER_TOKEN = "<[a-z]+>"
-# Of a Persian, Urdu or Kurdish text's letters more than so many are such, and there is a small word of theirs
-# or a letter that is nobody else's. Arabic typed on their keyboards may have as many, and words of its own.
+# More than this share of FOREIGN_LETTER makes a text Persian, Urdu or Kurdish if it also has a small word of
+# theirs, or a letter of theirs alone. Arabic typed on their keyboards may exceed it but has words of its own.
 MOST_FOREIGN = 0.08
-# A text of so many words in which most are repetitions is no sample of anybody's speech.
+# A text of this many words or more, at most this share of them distinct, is no sample of anybody's speech.
 REPETITIVE_WORDS, LEAST_DISTINCT = 8, 0.3
 
 

@@ -67,14 +67,14 @@ MARKERS = {
     "\ue007": "<laugh>",
 }
 URL_MARK, USER_MARK, EMAIL_MARK, LINE_BREAK_MARK, NUMBER_MARK, EMOJI_MARK, EMOTICON_MARK, LAUGH_MARK = MARKERS
-# Spellings of laughter that later rules would shorten, by what stands for them; and that by its first letter.
+# Spellings of laughter, which later rules would shorten, by what stands for them; that by the first letter.
 LAUGHS = {"\ue008": "ههه", "\ue009": "خخخ", "\ue00a": "haha", "\ue00b": "lol"}
 LAUGH_OF = dict(zip("هاخhjl", "\ue008\ue008\ue009\ue00a\ue00a\ue00b", strict=True))
 
 # Between texts that are looked at together; not what joins words. `without_private_use` frees texts of it.
 _BETWEEN = "\ue00e"
 
-# Where a sign may stand three times or more.
+# What holds of every text in which a sign stands three times or more.
 MANY_SIGNS = rf"{PUNCTUATION}{{3}}|(?:{EMOJI_SEQUENCE}){{3}}"
 
 
@@ -82,8 +82,8 @@ MANY_SIGNS = rf"{PUNCTUATION}{{3}}|(?:{EMOJI_SEQUENCE}){{3}}"
 class Rule:
     """A step of cleaning: its name, its choices (the first is what `on` means) and what each does.
 
-    A word that began with none of the kinds `needs` it leaves alone, whatever earlier rules made of it.
-    `letters` are those of Arabic's common ones that it changes; most rules change none.
+    `needs`: the kinds of words that it can change; a word that began as none of them it leaves alone,
+    whatever earlier rules made of it. `letters`: the common Arabic letters that it changes, if any.
     """
 
     name: str
@@ -239,7 +239,7 @@ def _with_runs(texts: pa.Array) -> pa.Array:
 WITHOUT_STRAYS = replaced(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}", r"\1")
 
 # What marks and stretches letters goes before links and handles are looked for: it can hide them.
-# Rules that need no kind look beyond words, and see the texts that stay in one, as all rules do.
+# Rules that need no kind look beyond words: they see only the texts that stay whole, which all rules see.
 RULES: tuple[Rule, ...] = (
     Rule("html", "HTML entities, to a fixed point, and tags", Kind.NONE,
          {"on": chained(where("&", _without_surprises), replaced(TAG, " "))}),

@@ -1,8 +1,9 @@
 """The fast way through a column of texts: each rule sees only the words that it could change.
 
-But for a few texts (whole_texts) no rule looks beyond a word. Four words in five are plain Arabic letters,
-which most rules leave alone; of the others, their bytes tell which rules they need (Kind). They are sorted by
-that, joined to texts of several words, as a rule costs more a text than a byte, and put back into place.
+Rules look at one word at a time, but for a few texts, which stay whole (`whole_texts`). Four words in five
+are plain Arabic letters, which most rules leave alone; the bytes of the others tell which rules they need
+(`Kind`). Words are sorted by kind and joined to texts of several words, since a rule costs more per text than
+per byte; after the rules they are put back into place.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ class Kind(IntFlag):
 
 # Stands between joined words: a word by itself to every rule. `without_private_use` frees texts of it.
 _SEPARATOR = "\ue00f"
-# With more of them rules cost less a word, but also change texts of which most words do not need it.
+# With more words a text rules cost less per word, but also run over more words that do not need them.
 _WORDS_A_TEXT = 8
 _TEXTS_A_BLOCK = 512
 

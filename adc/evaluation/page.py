@@ -20,7 +20,7 @@ from adc.progress import duration
 
 # Models are told apart by so many colours; the style holds them.
 COLOURS = 6
-# Points of a model's line of accuracy over coverage at most.
+# About so many points make a model's line of accuracy over coverage.
 RISK_POINTS = 120
 # An effect of a word, in log-odds, that fills its shade whatever the other words do.
 FULL_EFFECT = 0.7

@@ -11,7 +11,7 @@ from adc.evaluation.metrics import CONFIDENCE_BINS, Interval
 
 # Confidence is counted in so many steps: 40 to a bin of the reliability diagram.
 CONFIDENCE_STEPS = 40 * CONFIDENCE_BINS
-# Arabic words of a text, from, below.
+# Numbers of Arabic words at which the groups of texts by length begin.
 LENGTHS = (0, 4, 6, 8, 11, 16, 21, 31)
 
 

@@ -21,7 +21,7 @@ WORD_GRAMS = (2, 5)
 MOST_LETTERS = 100
 # Words whose n-grams are summed at once: bounds the memory.
 BLOCK = 4096
-# Stands for a length of 0, of what then is 0 itself.
+# Divides in place of a length of 0; what is divided is then 0 itself.
 TINY = np.float32(1e-9)
 # Odd and without a pattern: Knuth's multiplier for 64 bits (MMIX).
 MULTIPLIER = np.uint64(6364136223846793005)
@@ -31,7 +31,7 @@ SCALES = "_scales"
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N rows of n numbers in eight bits each; each half of a row has a scale of its own.
+    """N rows of n numbers, quantised to eight bits; each half of a row has a scale of its own.
 
     values: int8 (N, n). scales: float16 (N, 2).
     """
@@ -41,7 +41,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> Self:
-        """The nearest to float (N, n)."""
+        """Quantises float (N, n)."""
         halves = rows.astype(np.float32).reshape(len(rows), 2, rows.shape[1] // 2)
         scales = (np.abs(halves).max(axis=2, initial=0) / 127).astype(np.float16)
         # A half of nothing but zeros, or of less than float16 can tell.
@@ -279,7 +279,7 @@ def pair_keys(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 class Index:
-    """Finds keys in a table of different ones, (G,) of 64 bits, ten times as fast as halving would."""
+    """Finds keys in a table of distinct ones, (G,) of 64 bits, ten times as fast as binary search."""
 
     def __init__(self, table: np.ndarray) -> None:
         # Keys of n-grams that end alike, or of pairs, begin alike: multiplied, their leading bits differ.

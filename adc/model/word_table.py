@@ -8,33 +8,34 @@ from adc.model.forward import Forward
 
 
 class WordTable:
-    """Rows of float32, one a word: known words at their ids, kept; behind them others, for the time being.
+    """Rows of float32, one a word: known words at their ids, kept; behind them a call's unknown ones.
 
     network: (rows, F), of `Forward.inputs`. stack: (rows, n), of `OfWords.to_texts`; without a stack n is 0.
+    unknown: how many unknown words a call may have.
     """
 
-    def __init__(self, bundle: Bundle, forward: Forward, others: int) -> None:
+    def __init__(self, bundle: Bundle, forward: Forward, unknown: int) -> None:
         self._bundle, self._forward = bundle, forward
         self._there = np.zeros(bundle.encoder.size, dtype=bool)
-        # Memory that nothing was written to is not taken.
+        # Left empty, rows take no memory until they are written.
         widths = (part.shape[1] for part in self._computed(bundle.encoder.tokens([])))
-        self.network, self.stack = (np.empty((len(self._there) + others, n), np.float32) for n in widths)
+        self.network, self.stack = (np.empty((len(self._there) + unknown, n), np.float32) for n in widths)
 
     def rows(self, tokens: Tokens) -> np.ndarray:
-        """The rows of the different words of `tokens`, int64 (W,), filled: until the next call."""
+        """Where the rows of the distinct words of `tokens` are, int64 (W,), valid until the next call."""
         known = tokens.ids != UNKNOWN
-        others = np.flatnonzero(~known)
+        unknown = np.flatnonzero(~known)
         rows = tokens.ids.copy()
-        rows[others] = len(self._there) + np.arange(len(others))
-        for words in (others, np.flatnonzero(known & ~self._there[tokens.ids])):
+        rows[unknown] = len(self._there) + np.arange(len(unknown))
+        for words in (unknown, np.flatnonzero(known & ~self._there[tokens.ids])):
             if len(words):
                 self.network[rows[words]], self.stack[rows[words]] = self._computed(tokens.only(words))
         self._there[tokens.ids[known]] = True
         return rows
 
     def _computed(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of words that are all known or all not."""
-        # Words that are not known have one vector.
+        """The rows of words that are all known or all unknown."""
+        # Unknown words share one vector.
         ids = tokens.ids if (tokens.ids != UNKNOWN).all() else tokens.ids[:1]
         nothing = np.zeros((len(tokens.ids), 0), np.float32)
         if self._bundle.evidence is None:

@@ -7,7 +7,7 @@ from adc.scraping.policy import Action, Decision
 # The interval between requests is longer than the rate asks for by this share. One request held up on its way
 # and the next not would otherwise meet within the API's second as one too many.
 MARGIN = 0.02
-# Seconds that a request sent late is made up for.
+# A request that is sent late by up to so many seconds does not delay those after it.
 CATCH_UP = 0.01
 
 

@@ -13,6 +13,7 @@ from adc.texts import without_surrogates
 
 # In the counts, not an outcome: what an answer holds beyond the ids that were asked for.
 UNREQUESTED = "unrequested"
+# Statuses by which an API that works refuses one id alone.
 REFUSED_ALONE = REFUSED_BATCH | {TOO_LARGE}
 
 

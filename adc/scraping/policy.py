@@ -35,9 +35,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Decision:
-    """The action; seconds that this batch (RETRY) or all (PAUSE, ACCEPT) wait; unless ACCEPT the reason.
+    """What to do about an answer.
 
-    `harmless` is a try that failed since it asked for too much at once, no sign that the API is out of order.
+    `reason`: why, unless ACCEPT. `wait`: seconds that this batch (RETRY) or all (PAUSE, ACCEPT) wait first.
+    `harmless`: the try failed only because it asked for too much at once; the API is not out of order.
     """
 
     action: Action

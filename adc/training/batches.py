@@ -1,4 +1,4 @@
-"""The plan that all ranks share: which examples make which global batch, and a rank's slice of it."""
+"""A split's examples as arrays, and the global batches of an epoch, the same on all ranks."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -17,8 +17,8 @@ from adc.training.checkpoints import file_system
 
 # Batches are cut from pools of so many, sorted by length, so that little padding is computed.
 POOL_BATCHES = 64
-# Where shapes are compiled, lengths are rounded up to this, so that there are few; else it would be a
-# fifth of all computing that is spent on padding.
+# Where XLA compiles every shape, batches are padded to a multiple of this length: so there are few shapes.
+# Elsewhere they are not, as it would spend a fifth of all computing on padding.
 LENGTH_STEP = 8
 
 
