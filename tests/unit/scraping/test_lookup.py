@@ -27,15 +27,14 @@ def asked(
     return look_up(api, Policy(max_attempts), ids, turns, sleep=slept.append), slept, turns
 
 
-def looked_up(url, ids=IDS, **settings):
-    """(outcomes, seconds that would have been slept, requests made)."""
-    outcomes, slept, turns = asked(url, ids, **settings)
-    return outcomes, slept, turns.requests
+def found(ids):
+    """An answer that has a text of its own for each of these ids."""
+    return 200, json.dumps({tweet_id: f"نص {tweet_id}" for tweet_id in ids}).encode(), {}
 
 
 def test_every_id_has_one_outcome_in_the_order_asked():
     with LookupServer(TEXTS) as server:
-        outcomes, slept, _ = looked_up(server.url)
+        outcomes, slept, _ = asked(server.url)
         assert server.statistics.requests == 1
     assert slept == []
     assert outcomes == [
@@ -49,8 +48,8 @@ def test_every_id_has_one_outcome_in_the_order_asked():
 
 def test_ids_asked_twice_and_no_ids_at_all():
     with LookupServer(TEXTS) as server:
-        twice, _, _ = looked_up(server.url, ["4", "2", "4"])
-        none, _, _ = looked_up(server.url, [])
+        twice, _, _ = asked(server.url, ["4", "2", "4"])
+        none, _, _ = asked(server.url, [])
     assert [(outcome.id, outcome.status) for outcome in twice] == [
         ("4", "found"),
         ("2", "missing"),
@@ -63,12 +62,12 @@ def test_ids_asked_twice_and_no_ids_at_all():
 def test_all_is_found_in_the_end_however_often_the_api_fails(seed):
     behaviour = Behaviour(error_rate=0.4, cut_rate=0.2, reset_rate=0.2, seed=seed)
     with LookupServer(TEXTS, behaviour) as server:
-        outcomes, slept, requests = looked_up(server.url, max_attempts=100)
+        outcomes, slept, turns = asked(server.url, max_attempts=100)
         attempts = server.statistics.requests
     assert [(outcome.id, outcome.text, outcome.attempts) for outcome in outcomes] == [
         (tweet_id, TEXTS.get(tweet_id), attempts) for tweet_id in IDS
     ]
-    assert (requests, len(slept)) == (attempts, attempts - 1)
+    assert (turns.requests, len(slept)) == (attempts, attempts - 1)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ def test_all_is_found_in_the_end_however_often_the_api_fails(seed):
 def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http_status, error, monkeypatch):
     monkeypatch.setattr("adc.scraping.apis.WHOLE_ANSWER", 2)
     with LookupServer({"4": "x" * 1000}, behaviour) as server:
-        outcomes, slept, _ = looked_up(server.url, ["4"], max_attempts=2, timeout=0.5)
+        outcomes, slept, _ = asked(server.url, ["4"], max_attempts=2, timeout=0.5)
     assert outcomes == [Outcome("4", "failed", None, http_status, error, 2)]
     assert len(slept) == 1
 
@@ -94,7 +93,7 @@ def test_what_goes_wrong_every_time_fails_after_the_last_attempt(behaviour, http
 def test_an_api_that_is_not_there():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    outcomes, slept, _ = looked_up(f"http://127.0.0.1:{port}/", ["1"])
+    outcomes, slept, _ = asked(f"http://127.0.0.1:{port}/", ["1"])
     assert outcomes == [Outcome("1", "failed", None, None, "ConnectionError", 3)]
     assert len(slept) == 2
 
@@ -115,7 +114,7 @@ def test_an_api_that_is_not_there():
 )
 def test_a_body_that_is_not_the_apis_is_a_failed_try(body, error):
     with answering(body) as url:
-        outcomes, slept, _ = looked_up(url, ["4"])
+        outcomes, slept, _ = asked(url, ["4"])
     assert outcomes == [Outcome("4", "failed", None, 200, error, 3)]
     assert len(slept) == 2
 
@@ -158,8 +157,8 @@ def test_an_answer_longer_than_allowed_is_asked_for_in_halves():
     texts = {"4": "x" * 100_000, "5": "y" * 90_000, "6": "z"}
     most = len(json.dumps({"4": texts["4"]})) - 1
     with LookupServer(texts) as server:
-        allowed, _, _ = looked_up(server.url, ["4"], max_body=most + 1)
-        outcomes, slept, requests = looked_up(server.url, ["4", "5", "6"], max_body=most)
+        allowed, _, _ = asked(server.url, ["4"], max_body=most + 1)
+        outcomes, slept, turns = asked(server.url, ["4", "5", "6"], max_body=most)
     assert allowed == [Outcome("4", "found", "x" * 100_000, 200, None, 1)]
     error = f"an answer of more than {most} bytes (scrape.max_body)"
     assert outcomes == [
@@ -167,7 +166,7 @@ def test_an_answer_longer_than_allowed_is_asked_for_in_halves():
         Outcome("5", "found", texts["5"], 200, None, 2),
         Outcome("6", "found", "z", 200, None, 2),
     ]
-    assert (slept, requests) == ([], 3)
+    assert (slept, turns.requests) == ([], 3)
 
 
 def test_an_api_that_only_says_too_many_is_asked_less_and_less_often():
@@ -223,31 +222,15 @@ def test_an_api_that_fails_whatever_it_is_asked_costs_no_more_than_the_patience(
     assert turns.limiter.stopped == f"24 tries in a row failed, the last: HTTP {status}"
 
 
-def test_one_id_that_breaks_the_api_is_found_among_a_thousand_before_patience_ends():
+@pytest.mark.parametrize(
+    ("status", "which"),
+    [(500, slice(1)), (400, slice(10, None, 20)), (422, slice(5, None, 10)), (500, slice(50, None, 100))],
+)
+def test_ids_that_the_api_cannot_bear_are_found_among_a_thousand_before_patience_ends(status, which):
     ids = [str(number) for number in range(1, 1001)]
-    poison = ids[0]
+    poison = set(ids[which])
 
-    def answer(asked_ids):
-        body = json.dumps(dict.fromkeys(asked_ids, "نص")).encode()
-        return (500, b"", {}) if poison in asked_ids else (200, body, {})
-
-    with api(answer) as url:
-        outcomes, _, turns = asked(url, ids, patience=Policy(3).patience(1))
-    assert turns.limiter.stopped is None
-    assert [outcome.id for outcome in outcomes if outcome.status == "failed"] == [poison]
-    assert sum(outcome.status == "found" for outcome in outcomes) == 999
-
-
-@pytest.mark.parametrize("status, every", [(400, 20), (422, 10), (500, 100)])
-def test_many_ids_that_the_api_cannot_bear_are_found_before_patience_ends(status, every):
-    ids = [str(number) for number in range(1, 1001)]
-    poison = set(ids[every // 2 :: every])
-
-    def answer(asked_ids):
-        body = json.dumps(dict.fromkeys(asked_ids, "نص")).encode()
-        return (status, b"", {}) if poison & set(asked_ids) else (200, body, {})
-
-    with api(answer) as url:
+    with api(lambda ids: (status, b"", {}) if poison & set(ids) else found(ids)) as url:
         outcomes, _, turns = asked(url, ids, patience=Policy(3).patience(1))
     assert turns.limiter.stopped is None
     assert {outcome.id for outcome in outcomes if outcome.status == "failed"} == poison
@@ -267,10 +250,7 @@ def test_ids_that_fail_while_the_api_serves_nothing_are_not_judged(ids):
 
 
 def test_the_first_id_of_a_batch_is_judged_by_what_the_api_serves_after_it():
-    def answer(ids):
-        return (400, b"{}", {}) if "1" in ids else (200, json.dumps(dict.fromkeys(ids, "نص")).encode(), {})
-
-    with api(answer) as url:
+    with api(lambda ids: (400, b"{}", {}) if "1" in ids else found(ids)) as url:
         outcomes, _, _ = asked(url, ["1", "2", "3"], alone=True)
         alone, _, _ = asked(url, ["1"], alone=True)
     assert [outcome.status for outcome in outcomes] == ["failed", "found", "found"]
@@ -293,7 +273,7 @@ def test_no_proxy_stands_between_this_machine_and_itself(url, here, monkeypatch)
     monkeypatch.delenv("NO_PROXY", raising=False)
     if here:
         with LookupServer(TEXTS) as server:
-            outcomes, _, _ = looked_up(server.url, ["4"])
+            outcomes, _, _ = asked(server.url, ["4"])
         assert outcomes[0].status == "found"
 
 
@@ -304,7 +284,7 @@ def test_of_an_api_that_takes_far_fewer_ids_no_more_are_asked_again_than_it_has_
         if len(ids) > 10:
             refused.append(len(ids))
             return 413, b"{}", {}
-        return 200, json.dumps({tweet_id: f"نص {tweet_id}" for tweet_id in ids}).encode(), {}
+        return found(ids)
 
     with api(answer) as url:
         asker = BatchApi(url, None, 5.0, 1 << 20)
@@ -324,9 +304,7 @@ def test_what_another_batch_has_found_to_be_too_many_stays_so():
     def answer(asked_ids):
         # While this batch was under way, one beside it was refused for three.
         asker.most = min(asker.most, 1)
-        return (
-            (413, b"{}", {}) if len(asked_ids) > 1 else (200, json.dumps({asked_ids[0]: "نص"}).encode(), {})
-        )
+        return (413, b"{}", {}) if len(asked_ids) > 1 else found(asked_ids)
 
     with api(answer) as url:
         asker = BatchApi(url, None, 5.0, 1 << 20)
@@ -340,20 +318,18 @@ def test_halving_finds_the_ids_that_the_api_cannot_bear():
     poison = {"13", "700"}
 
     def answer(ids):
-        if poison & set(ids):
-            return 400, b"{}", {}
-        return 200, json.dumps({tweet_id: "نص" for tweet_id in ids if tweet_id != "99"}).encode(), {}
+        return (400, b"{}", {}) if poison & set(ids) else found(set(ids) - {"99"})
 
     ids = [str(number) for number in range(1, 1001)]
     with api(answer) as url:
-        outcomes, _, requests = looked_up(url, ids)
+        outcomes, _, turns = asked(url, ids)
     assert [outcome.id for outcome in outcomes] == ids
     assert {outcome.id: outcome for outcome in outcomes if outcome.status != "found"} == {
         "13": Outcome("13", "failed", None, 400, "HTTP 400", 10),
         "99": Outcome("99", "missing", None, 200, None, 5),
         "700": Outcome("700", "failed", None, 400, "HTTP 400", 10),
     }
-    assert requests < 60  # 2 ids; a halving, its other half and an id alone on each of 10 levels
+    assert turns.requests < 60  # 2 ids; a halving, its other half and an id alone on each of 10 levels
 
 
 def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
@@ -363,9 +339,9 @@ def test_the_token_is_sent_and_appears_nowhere_else(monkeypatch, tmp_path):
     monkeypatch.setattr("adc.scraping.apis.is_loopback", lambda url: False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with LookupServer(TEXTS, Behaviour(token=TOKEN)) as server:
-        admitted, _, _ = looked_up(server.url, ["4"], token=TOKEN)
-        refused, _, _ = looked_up(server.url, ["4"], token=f"{TOKEN}x")
-        without, _, _ = looked_up(server.url, ["4"])
+        admitted, _, _ = asked(server.url, ["4"], token=TOKEN)
+        refused, _, _ = asked(server.url, ["4"], token=f"{TOKEN}x")
+        without, _, _ = asked(server.url, ["4"])
     assert admitted == [Outcome("4", "found", "إزيك", 200, None, 1)]
     assert refused == without == []
     assert TOKEN not in repr((admitted, refused, BatchApi(server.url, TOKEN, 1, 1)))
