@@ -104,3 +104,11 @@ def tiny_bundle() -> Bundle:
         history=({"epoch": 1, "loss": 1.0, "seconds": 2.5},),
         made={"version": "0", "settings": {"seed": 0}},
     )
+
+
+@pytest.fixture(scope="session")
+def bundle_path(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of tiny_bundle."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    tiny_bundle.save(folder)
+    return str(folder)

@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 from adc.job import Job, new_run_id
 from adc.lake import Lake
 from adc.layers import load_settings
-from adc.model.bundle import Bundle
 from adc.session import spark_session
 from adc.settings import Settings
 
@@ -41,13 +40,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = spark_session("tests", load_settings(LOCAL, quick, environ={}))
     yield session
     session.stop()
-
-
-@pytest.fixture(scope="session")
-def bundle_path(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    tiny_bundle.save(folder)
-    return str(folder)
 
 
 @pytest.fixture

@@ -1,27 +1,19 @@
-"""What `import adc` and the command `adc` offer to those who have neither Spark nor TensorFlow."""
+"""The command adc, and that it needs neither Spark nor TensorFlow."""
 
-import doctest
-import hashlib
 import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import types
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import adc
 from adc.cli import LINES_AT_ONCE, main
-from adc.errors import UsageError
-from adc.model.bundle import Bundle
 from adc.settings import describe
 from adc.tables import PREDICTIONS
 
@@ -29,133 +21,9 @@ TEXTS = ["عايز كده يا باشا", "واش بزاف دابا؟ 😂", "12
 EXTRAS = ("pyspark", "delta", "tensorflow", "keras", "horovod", "requests", "sklearn", "jinja2")
 
 
-@pytest.fixture(scope="session")
-def bundle_folder(tiny_bundle, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tiny_bundle.save(folder)
-    return folder
-
-
 def typed(monkeypatch, content: bytes) -> None:
     """Standard input as the system gives it, under whatever encoding."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
-
-
-def test_a_bundle_that_takes_anothers_place_is_read_anew(tiny_bundle, tmp_path):
-    for name in ("one", "another"):
-        bundle = replace(tiny_bundle, name=name)
-        bundle.save(tmp_path / name)
-        shutil.rmtree(tmp_path / "bundle", ignore_errors=True)
-        (tmp_path / name).rename(tmp_path / "bundle")
-        assert adc.classify(["عايز كده"], tmp_path / "bundle")["model"].tolist() == [bundle.model]
-
-
-def test_the_package_offers_functions():
-    assert adc.__all__ == ["classify", "clean", "load_bundle"]
-    assert all(isinstance(getattr(adc, name), types.FunctionType) for name in ("classify", "clean"))
-    assert doctest.testmod(adc) == doctest.TestResults(failed=0, attempted=2)
-
-
-def test_clean_is_light_unless_told_otherwise():
-    assert adc.clean("@a كيفك؟ 😂\nتمام") == "كيفك؟ 😂 تمام"
-    assert adc.clean("@a كيفك؟ 😂\nتمام", "model") == "<user> كيفك ؟ 😂 <nl> تمام"
-
-
-def test_load_bundle_gives_a_bundle(tiny_bundle, bundle_folder):
-    assert isinstance(adc.load_bundle(bundle_folder), Bundle)
-    assert adc.load_bundle(str(bundle_folder)).model == tiny_bundle.model
-
-
-def test_classify_gives_a_row_a_text_with_the_columns_of_predictions(tiny_bundle):
-    found = adc.classify(TEXTS, tiny_bundle)
-    assert list(found.columns) == list(PREDICTIONS.columns)
-    assert len(found) == len(TEXTS)
-    assert found["id"].tolist() == [
-        f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]}" for text in TEXTS
-    ]
-    assert found["note"].tolist() == [None, None, "no_arabic", None]
-    assert found["dialect"].isin(tiny_bundle.labels).tolist() == [True, True, False, True]
-    assert set(found["model"]) == {tiny_bundle.model}
-    assert set(found["source"]) == {"classify"}
-    assert found["created_at"].isna().all()
-    assert (pd.Timestamp.now("UTC") - found["scored_at"]).between("0 s", "60 s").all()
-    not_null = [name for name, kind in PREDICTIONS.columns.items() if "NOT NULL" in kind]
-    assert found[not_null].notna().all(axis=None)
-
-
-def test_classify_takes_any_iterable_and_folders(tiny_bundle, bundle_folder):
-    columns = [name for name in PREDICTIONS.columns if name != "scored_at"]
-    expected = adc.classify(TEXTS, tiny_bundle)[columns]
-    pd.testing.assert_frame_equal(adc.classify(iter(TEXTS), bundle_folder)[columns], expected)
-    pd.testing.assert_frame_equal(adc.classify(pd.Series(TEXTS), str(bundle_folder))[columns], expected)
-
-
-def test_classify_of_nothing_and_of_half_an_emoji(tiny_bundle):
-    none, found = adc.classify([], tiny_bundle), adc.classify(TEXTS, tiny_bundle)
-    assert len(none) == 0
-    pd.testing.assert_series_equal(none.dtypes, found.dtypes)
-    assert adc.classify(["عايز كده \ud83d"], tiny_bundle)["note"].tolist() == [None]
-
-
-def test_classify_follows_the_settings(monkeypatch, bundle_folder, tiny_bundle):
-    monkeypatch.setenv("ADC_SCORE__BUNDLE", str(bundle_folder))
-    monkeypatch.setenv("ADC_SCORE__ABSTAIN_BELOW", "1")
-    monkeypatch.setenv("ADC_SCORE__TOP_K", "1")
-    row = adc.classify(["عايز كده"]).to_dict(orient="records")[0]
-    assert (row["dialect"], row["note"], len(row["top_k"])) == (None, "low_confidence", 1)
-    assert row["model"] == tiny_bundle.model
-    other = replace(tiny_bundle, name="other")
-    assert adc.classify(["عايز كده"], other)["model"].tolist() == [other.model]
-
-
-def test_a_gap_in_a_column_is_an_empty_text(tiny_bundle):
-    column = pd.Series(["عايز كده", None, float("nan")])
-    for texts in (column, column.astype("string")):
-        found = adc.classify(texts, tiny_bundle)
-        assert found["note"].tolist() == [None, "no_arabic", "no_arabic"]
-
-
-def test_a_series_keeps_its_index(tiny_bundle):
-    table = pd.DataFrame({"text": ["hello", *TEXTS[:2]]}, index=[3, 7, 7])
-    kept = table[table["text"] != "hello"]
-    found = adc.classify(kept["text"], tiny_bundle)
-    assert found.index.tolist() == [7, 7]
-    assert found["dialect"].tolist() == adc.classify(TEXTS[:2], tiny_bundle)["dialect"].tolist()
-
-
-@pytest.mark.parametrize(
-    ("texts", "said"),
-    [
-        (["واش", 5], "number 2 is int, not str"),
-        ([b"x"], "number 1 is bytes, not str"),
-        ([["واش"]], "number 1 is list, not str"),
-        ({"a": "واش"}, r"classify\(\[text\]\)"),
-        (None, r"classify\(\[text\]\)"),
-    ],
-)
-def test_what_is_no_text_is_said(texts, said, tiny_bundle):
-    with pytest.raises(UsageError, match=said):
-        adc.classify(texts, tiny_bundle)
-
-
-def test_clean_takes_a_gap_and_nothing_else_that_is_no_text():
-    assert pd.Series(["واش ", None, float("nan")]).map(adc.clean).tolist() == ["واش", "", ""]
-    assert adc.clean(pd.NA) == ""
-    with pytest.raises(UsageError, match=r"table\['text'\]\.map\(clean\)\), and this is list, not str"):
-        adc.clean(["واش"])
-
-
-def test_classify_says_what_it_lacks(tmp_path):
-    with pytest.raises(UsageError, match=r"nope is not a bundle: it has no manifest\.json"):
-        adc.classify(TEXTS, tmp_path / "nope")
-    with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
-        adc.classify("عايز كده")
-    with pytest.raises(UsageError, match=r"classify takes a list of texts: classify\(\[text\]\)"):
-        adc.classify("عايز كده".encode())
-    with pytest.raises(UsageError, match="classify takes a column of texts, not a table"):
-        adc.classify(pd.DataFrame({"text": TEXTS}))
-    with pytest.raises(UsageError, match="is not a bundle"):
-        adc.classify(TEXTS, "")
 
 
 def test_clean_on_arguments(capsys):
@@ -201,11 +69,6 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(monkeypatch, capsys):
     assert capsys.readouterr().out == "كيفك\n"
 
 
-def test_a_line_of_a_file_is_classified_as_the_text_alone(tiny_bundle):
-    lines = adc.classify([f"\r\n{TEXTS[0]}\n", TEXTS[0]], tiny_bundle)
-    assert lines["confidence"].nunique() == 1
-
-
 def test_arguments_are_enough_where_there_is_no_standard_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["clean", "كيفك"]) == 0
@@ -214,9 +77,9 @@ def test_arguments_are_enough_where_there_is_no_standard_input(monkeypatch, caps
     assert capsys.readouterr().err == "adc: there is no standard input; give a text\n"
 
 
-def test_classify_in_a_line_a_text(bundle_folder, tiny_bundle, monkeypatch, capsys):
+def test_classify_in_a_line_a_text(bundle_path, tiny_bundle, monkeypatch, capsys):
     typed(monkeypatch, "\n".join(TEXTS).encode())
-    assert main(["classify", "--bundle", str(bundle_folder)]) == 0
+    assert main(["classify", "--bundle", bundle_path]) == 0
     lines = capsys.readouterr().out.splitlines()
     first = adc.classify(TEXTS[:1], tiny_bundle).to_dict(orient="records")[0]
     likely = ", ".join(f"{entry['dialect']} {entry['probability']:.2f}" for entry in first["top_k"])
@@ -225,10 +88,10 @@ def test_classify_in_a_line_a_text(bundle_folder, tiny_bundle, monkeypatch, caps
     assert (len(lines), lines[3]) == (4, lines[0])
 
 
-def test_classify_as_json_lines(bundle_folder, tiny_bundle, monkeypatch, capsys):
+def test_classify_as_json_lines(bundle_path, tiny_bundle, monkeypatch, capsys):
     texts = TEXTS + ["كلمة"] * LINES_AT_ONCE
     typed(monkeypatch, "\n".join(texts).encode())
-    assert main(["classify", "--json", "--bundle", str(bundle_folder)]) == 0
+    assert main(["classify", "--json", "--bundle", bundle_path]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == len(texts)
     assert all(list(row) == list(PREDICTIONS.columns) for row in rows)
@@ -296,11 +159,11 @@ def start(code: str, *arguments: str, stdin=subprocess.PIPE) -> "subprocess.Pope
     )
 
 
-def test_nothing_but_the_core_is_needed(bundle_folder):
+def test_nothing_but_the_core_is_needed(bundle_path):
     """In a process where the packages of the extras cannot be imported."""
     code = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r})); import adc; {COMMAND}"
     with (
-        start(code, "classify", "--bundle", str(bundle_folder)) as classifying,
+        start(code, "classify", "--bundle", bundle_path) as classifying,
         start(code, "clean") as cleaning,
     ):
         classified = classifying.communicate("عايز كده\n".encode(), timeout=60)
