@@ -83,16 +83,6 @@ def test_every_preset_is_valid_and_the_default_changes_nothing():
     assert not PRESETS["adc"]
 
 
-def test_the_preset_linear_has_no_network(tmp_path):
-    assert changed(load(tmp_path, overrides=["train.preset=linear"])) == {
-        "train.preset": "linear",
-        "model.cell": "none",
-        "model.dense": 0,
-        "model.embedding": 0,
-        "model.blend": 0.0,
-    }
-
-
 def test_layers_add_up_within_a_group(tmp_path):
     settings = load(
         tmp_path,
