@@ -16,8 +16,8 @@ from adc.model.bundle import MANIFEST, SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
 from adc.texts import whole_text
 
-# Of columns that may hold nothing, or have no rows.
-KINDS: dict[str, Any] = {
+# The types of columns that pandas cannot tell where they hold nothing.
+DTYPES: dict[str, Any] = {
     "id": object,
     **dict.fromkeys(("confidence", "region_confidence"), "float64"),
     **dict.fromkeys(("created_at", "scored_at"), "datetime64[us, UTC]"),
@@ -51,7 +51,7 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
         "model": predictor.bundle.model,
         "scored_at": pd.Timestamp(datetime.datetime.now(datetime.UTC)),
     }
-    frame = pd.DataFrame(columns, index=predicted.index).astype(KINDS)
+    frame = pd.DataFrame(columns, index=predicted.index).astype(DTYPES)
     return frame.set_axis(texts.index) if isinstance(texts, pd.Series) else frame
 
 

@@ -1,4 +1,4 @@
-"""Where things go in the report's charts: plain numbers that the template draws, in SVG user units."""
+"""The layout of the report's charts: plain numbers that the template draws, in SVG user units."""
 
 import math
 from collections.abc import Mapping, Sequence

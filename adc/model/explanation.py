@@ -1,4 +1,4 @@
-"""What a model saw in a text, word by word."""
+"""Why a model answered as it did, word by word."""
 
 from dataclasses import dataclass
 

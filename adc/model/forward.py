@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
-# Something forward and backward.
+# One array for the forward pass over the tokens, one for the backward.
 Ways = tuple[np.ndarray, np.ndarray]
 
 

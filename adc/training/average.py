@@ -1,4 +1,4 @@
-"""A moving average of a network's weights: what a bundle holds."""
+"""An exponential moving average of a network's weights: what a bundle holds."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-# How slowly the weights are averaged.
+# The weight of the average so far, once there have been enough updates.
 DECAY = 0.9
 
 
 class Average:
-    """A moving average of a network's weights, which errs less than the last (Polyak and Juditsky 1992)."""
+    """Averaged weights, which err less than the last ones (Polyak and Juditsky 1992)."""
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = variables
@@ -19,7 +19,7 @@ class Average:
         self.values = [variable.value.numpy() for variable in variables]
 
     def update(self) -> None:
-        """Takes the weights as they are in, at first by more than later."""
+        """Adds the weights as they are now, at first by more than later."""
         self.updates += 1
         decay = min(DECAY, self.updates / (9 + self.updates))
         for value, variable in zip(self.values, self._variables, strict=True):

@@ -1,4 +1,4 @@
-"""What the ranks print, on its way to the person who watches."""
+"""What the ranks print, on its way to the driver's output: progress, and errors to explain a failure."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from adc.progress import duration
 
-# Before the facts of a line that a rank prints for the driver.
+# Begins a line of facts that a rank prints for the driver.
 PROGRESS_MARK = "adc-progress "
 # The last line of a traceback; and of one that tells of an error elsewhere.
 ERROR = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): ")

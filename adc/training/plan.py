@@ -1,4 +1,4 @@
-"""What all ranks of a training know before they begin."""
+"""The configuration that all ranks of a training share, and its learning rate and best epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
