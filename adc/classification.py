@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from adc.errors import UsageError
-from adc.layers import load_settings
 from adc.model.bundle import MANIFEST, SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
+from adc.settings_layers import load_settings
 from adc.texts import whole_text
 
 # The types of columns that pandas cannot tell where they hold nothing.

@@ -22,10 +22,10 @@ from pyspark.sql import functions as F
 
 from adc.errors import AdcError, UsageError, cause_of
 from adc.lake import Lake, as_rows
-from adc.layers import load_settings
 from adc.progress import duration
 from adc.session import spark_session
 from adc.settings import Settings
+from adc.settings_layers import load_settings
 from adc.tables import RUNS, Table
 
 EXIT_DONE, EXIT_FAILED = 0, 1

@@ -27,12 +27,12 @@ from tweets import read_tweets
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.evaluation.metrics import score_rows
-from adc.layers import load_settings
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
 from adc.model.predictor import Predictor
 from adc.session import TENSORFLOW_ENVIRONMENT
 from adc.settings import Settings
+from adc.settings_layers import load_settings
 from adc.training.batches import Examples, examples_of
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Counts, Linear, cross_fit, teacher

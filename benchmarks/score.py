@@ -24,9 +24,9 @@ import pyarrow as pa
 from submit import ROOT, run_job
 from tweets import copies
 
-from adc.layers import load_settings
 from adc.model.bundle import SHIPPED, load_bundle
 from adc.model.predictor import Predictor
+from adc.settings_layers import load_settings
 
 LOCAL = ROOT / "conf" / "local.yaml"
 

@@ -17,9 +17,9 @@ import numpy as np
 from model import vocabulary
 from tweets import read_tweets
 
-from adc.layers import load_settings
 from adc.model.encoder import Encoder
 from adc.session import TENSORFLOW_ENVIRONMENT
+from adc.settings_layers import load_settings
 from adc.training.batches import Examples, epoch_batches
 from adc.training.encoding import network_spec
 from adc.training.plan import Plan

@@ -10,9 +10,9 @@ from pyspark.sql import SparkSession
 
 from adc.job import Job, new_run_id
 from adc.lake import Lake
-from adc.layers import load_settings
 from adc.session import spark_session
 from adc.settings import Settings
+from adc.settings_layers import load_settings
 
 PROJECT = Path(__file__).parents[2]
 LOCAL = PROJECT / "conf" / "local.yaml"

@@ -3,8 +3,8 @@ import pickle
 import pytest
 
 from adc.errors import UsageError
-from adc.layers import load_settings
 from adc.settings import PRESETS, Settings, describe
+from adc.settings_layers import load_settings
 
 TOKEN = "s3cr3t-t0k3n"
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from kubeflow_spark_api import models
 
-from adc.layers import load_settings
+from adc.settings_layers import load_settings
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "kubernetes"
