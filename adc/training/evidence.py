@@ -1,6 +1,7 @@
 """Fits the evidence of words, pairs and n-grams: an SVM and naive Bayes, side by side in one table."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -26,72 +27,57 @@ class EvidenceFit:
     scores: np.ndarray
 
 
+class Features(NamedTuple):
+    """The words, pairs and n-grams of N texts, W distinct words in all, and which text or word has which.
+
+    words: 1 where a text has a word, (N, V). pairs: sorted keys (P,). of_pairs: 1 where a text has a pair,
+    (N, P). grams: sorted keys (G,). within: how often a word has an n-gram, (W, G). spelt: 1 where a text has
+    a distinct word, (N, W).
+    """
+
+    words: sparse.csr_matrix
+    pairs: np.ndarray
+    of_pairs: sparse.csr_matrix
+    grams: np.ndarray
+    within: sparse.csr_matrix
+    spelt: sparse.csr_matrix
+
+
 def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> EvidenceFit:
     """SVM and naive Bayes over words, pairs and n-grams in `min_count` texts or more, without a fold.
 
     What they read of a text is what `Evidence.of_texts` says.
     """
     rows = corpus.fitted(fold)
-    tokens = encoder.tokens(corpus.texts)
-    flat, texts = tokens.flat, len(corpus.texts)
-    text_of = np.repeat(np.arange(texts), tokens.lengths)
-
-    known = flat >= RESERVED
-    words = presence(text_of[known], flat[known], (texts, encoder.size))
-    # np.unique gives the keys sorted, as the tables want them.
-    keys = pair_keys(flat, tokens.lengths)
-    pairs, columns = np.unique(keys[keys >= 0], return_inverse=True)
-    pairs, of_pairs = frequent(
-        pairs, presence(text_of[keys >= 0], columns, (texts, len(pairs))), rows, min_count
-    )
-    # The n-grams of a word are counted once, however often it is written.
-    owners, keys = gram_keys(spelt_out(tokens.words), *WORD_GRAMS)
-    grams, columns = np.unique(keys, return_inverse=True)
-    within = occurrences(owners, columns, (len(tokens.words), len(grams)))
-    spelt = presence(text_of, tokens.which, (texts, len(tokens.words)))
-    kept = np.flatnonzero((spelt[rows] @ within).getnnz(axis=0) >= min_count)
-    grams, within = grams[kept], within[:, kept]
-    of_grams = spelt @ within
-
-    own = sparse.hstack([words, of_pairs], format="csr")
+    found = features(encoder.tokens(corpus.texts), encoder.size, rows, min_count)
+    of_grams = found.spelt @ found.within
+    own = sparse.hstack([found.words, found.of_pairs], format="csr")
     own_idf, gram_idf = idf(own[rows]), idf(of_grams[rows])
-    within.data = 1 + np.log(within.data)
-    within = within.multiply(gram_idf).tocsr()
     vectors = sparse.hstack(
-        [
-            _divided(own.multiply(own_idf), own @ own_idf**2),
-            _divided(spelt @ within, spelt @ np.asarray(within.multiply(within).sum(axis=1)).ravel()),
-        ],
-        format="csr",
+        [_divided(own.multiply(own_idf), own @ own_idf**2), _gram_vectors(found, gram_idf)], format="csr"
     )
-    labels = corpus.labels[rows]
-    present, frequency = np.unique(labels, return_counts=True)
-    svm = LinearSVC(
-        C=SVM_COST,
-        class_weight=dict(zip(present, (frequency.mean() / frequency) ** CLASS_WEIGHT, strict=True)),
-        tol=1e-3,
-        random_state=0,
-    ).fit(vectors[rows], labels, corpus.weights[rows])
-    weights = by_class(svm.coef_.T, present, corpus.classes)  # (F, C)
+    labels, weights = corpus.labels[rows], corpus.weights[rows]
+    kernel, intercept = fit_svm(vectors[rows], labels, weights, corpus.classes)
 
     whole = np.zeros((len(rows), corpus.classes), np.float32)
-    whole[np.arange(len(rows)), labels] = corpus.weights[rows]
-    ratios = np.concatenate([log_count_ratios(counts[rows], whole) for counts in (words, of_pairs, of_grams)])
-    table = np.concatenate([weights, ratios], axis=1)  # (F, 2C)
-    word_rows, pair_rows, gram_rows = np.split(table, np.cumsum([encoder.size, len(pairs)]))
+    whole[np.arange(len(rows)), labels] = weights
+    counted = (found.words, found.of_pairs, of_grams)
+    ratios = np.concatenate([log_count_ratios(counts[rows], whole) for counts in counted])
+    table = np.concatenate([kernel, ratios], axis=1)  # (F, 2C)
+    word_rows, pair_rows, gram_rows = np.split(table, np.cumsum([encoder.size, len(found.pairs)]))
     word_idf, pair_idf = np.split(own_idf, [encoder.size])
     # What stands for all other words is none.
     word_idf[:RESERVED] = 0
     evidence = Evidence(
         Rows.of(word_rows),
         word_idf,
-        pairs,
+        found.pairs,
         Rows.of(pair_rows),
         pair_idf,
-        grams,
+        found.grams,
         Rows.of(gram_rows),
         gram_idf,
-        by_class(svm.intercept_, present, corpus.classes),
+        intercept,
     )
     held_out = [corpus.texts[row] for row in corpus.held_out(fold)]
     return EvidenceFit(
@@ -101,10 +87,52 @@ def fit_evidence(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) ->
     )
 
 
+def features(tokens: Tokens, vocabulary: int, rows: np.ndarray, min_count: int) -> Features:
+    """The features of texts over so many word ids; of pairs and n-grams those in `min_count` of the rows."""
+    flat, texts = tokens.flat, len(tokens.lengths)
+    text_of = np.repeat(np.arange(texts), tokens.lengths)
+    known = flat >= RESERVED
+    words = presence(text_of[known], flat[known], (texts, vocabulary))
+    # np.unique gives the keys sorted, as the tables want them.
+    keys = pair_keys(flat, tokens.lengths)
+    pairs, columns = np.unique(keys[keys >= 0], return_inverse=True)
+    of_pairs = presence(text_of[keys >= 0], columns, (texts, len(pairs)))
+    pairs, of_pairs = frequent(pairs, of_pairs, rows, min_count)
+    # The n-grams of a word are counted once, however often it is written.
+    owners, keys = gram_keys(spelt_out(tokens.words), *WORD_GRAMS)
+    grams, columns = np.unique(keys, return_inverse=True)
+    within = occurrences(owners, columns, (len(tokens.words), len(grams)))
+    spelt = presence(text_of, tokens.which, (texts, len(tokens.words)))
+    kept = np.flatnonzero((spelt[rows] @ within).getnnz(axis=0) >= min_count)
+    return Features(words, pairs, of_pairs, grams[kept], within[:, kept], spelt)
+
+
+def fit_svm(
+    vectors: sparse.csr_matrix, labels: np.ndarray, weights: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A linear SVM's weights (F, C) and intercept (C,), 0 for a class without a row."""
+    present, frequency = np.unique(labels, return_counts=True)
+    svm = LinearSVC(
+        C=SVM_COST,
+        class_weight=dict(zip(present, (frequency.mean() / frequency) ** CLASS_WEIGHT, strict=True)),
+        tol=1e-3,
+        random_state=0,
+    ).fit(vectors, labels, weights)
+    return by_class(svm.coef_.T, present, classes), by_class(svm.intercept_, present, classes)
+
+
 def idf(counts: sparse.csr_matrix) -> np.ndarray:
     """Smooth inverse document frequency, as scikit-learn's, of counts (N, F): float32 (F,)."""
     texts = counts.shape[0]
     return np.asarray(1 + np.log((1 + texts) / (1 + counts.getnnz(axis=0))), np.float32)
+
+
+def _gram_vectors(found: Features, gram_idf: np.ndarray) -> sparse.csr_matrix:
+    """The n-grams of each text, tf·idf with sublinear tf, by the length that all its words' have: (N, G)."""
+    tfidf = found.within.copy()
+    tfidf.data = 1 + np.log(tfidf.data)
+    tfidf = tfidf.multiply(gram_idf).tocsr()
+    return _divided(found.spelt @ tfidf, found.spelt @ np.asarray(tfidf.multiply(tfidf).sum(axis=1)).ravel())
 
 
 def _divided(rows: sparse.spmatrix, squares: np.ndarray) -> sparse.csr_matrix:
