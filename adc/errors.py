@@ -19,7 +19,7 @@ def java_cause(error: BaseException) -> Any:
 
 
 def cause_of(error: BaseException) -> str:
-    """In a line, what went wrong at the bottom of an error; of Spark's, the Java or Python one within."""
+    """The root cause of an error, in a line: of one of Spark's, the Java or Python exception within."""
     if (java := java_cause(error)) is not None:
         told = f"{java.getClass().getSimpleName()}: {java.getMessage()}"
     else:

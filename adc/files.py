@@ -57,7 +57,7 @@ class Files:
         system.delete(hadoop_path, True)
 
     def age(self, path: str) -> float:
-        """Seconds since the newest file under a folder was written; of one without files, it was itself.
+        """Seconds since the newest file under a folder was written, or an empty folder was made.
 
         Where there are files the folder is no witness: on an object store it is always new.
         """

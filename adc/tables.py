@@ -26,7 +26,7 @@ class Table:
         return ", ".join(f"`{name}` {kind}" for name, kind in self.columns.items())
 
     def nullable(self, names: Iterable[str] | None = None) -> str:
-        """The same of these columns, or all, without NOT NULL: of rows on their way to the table."""
+        """The DDL of these columns, or all, without NOT NULL: that of rows on their way to the table."""
         kinds = {name: self.columns[name] for name in names or self.columns}
         return ", ".join(f"`{name}` {kind.removesuffix(' NOT NULL')}" for name, kind in kinds.items())
 
@@ -87,7 +87,7 @@ QUARANTINE = Table(
     },
     cluster_by=("stage", "row_key"),
 )
-# When a row that is in quarantine already is another one.
+# Whether a row that is in quarantine already has changed: else a run that finds it again leaves it as it is.
 REFUSED_OTHERWISE = "NOT (old.reason <=> new.reason AND old.payload <=> new.payload)"
 PREDICTIONS = Table(
     "predictions",

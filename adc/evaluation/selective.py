@@ -35,7 +35,7 @@ class RiskCoverage:
     aurc: float | None = None
 
     def at(self, coverage: float) -> Kept | None:
-        """The fewest answers that cover this share of the rows; None where so many have none."""
+        """The fewest answers that cover this share of the rows; None where too few rows have an answer."""
         return next((point for point in self.points if point.coverage >= coverage), None)
 
 

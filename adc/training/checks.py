@@ -48,7 +48,7 @@ def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:
 
 
 def example_counts(job: Job, examples: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
-    """Training tweets by dialect, and by split what can be learnt and judged, both also in the summary.
+    """Training tweets by dialect, and tweets of these dialects by split; the summary counts both.
 
     Raises UsageError where there is nothing to learn, nothing to stop by, or what is hardly labels.
     """

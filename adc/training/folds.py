@@ -30,7 +30,7 @@ def drawn(text_hash: str, share: float) -> bool:
 
 
 def as_learnt(clean: Sequence[str], hashes: Sequence[str], plain_share: float) -> list[str]:
-    """Clean training texts, of which this share is read as typed: all models see the same ones so."""
+    """Clean training texts, this share of them without TWEET_MARKS: the same ones for all models."""
     return [plain(text) if drawn(key, plain_share) else text for text, key in zip(clean, hashes, strict=True)]
 
 
