@@ -3,12 +3,13 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from adc.scraping.apis import LookupApi
 from adc.scraping.gate import StoppedError
-from adc.scraping.policy import REFUSED_BATCH, TOO_LARGE, Action, Decision, Policy
+from adc.scraping.policy import REFUSED_BATCH, TOO_LARGE, Action, Decision, Policy, Response
 from adc.texts import without_surrogates
 
 # In the counts, not an outcome: what an answer holds beyond the ids that were asked for.
@@ -53,56 +54,90 @@ def look_up(
     again: so bad ids never make a long row of failures. What the API has refused as too large is not asked
     again, of this batch or the next. Ids that fail while it serves nothing, to anybody, are not judged.
     """
-    judged: dict[str, Outcome] = {}
-    failed: dict[str, Outcome] = {}
+    batch = _Batch(api, policy, turns, sleep, lone=len(ids) == 1)
     parts = deque([(list(dict.fromkeys(ids)), 0)] if ids else [])  # with the requests they were in before
-    before: int | None = None
-    served = False
-    try:
+    with suppress(StoppedError):
         while parts:
             part, requests = parts.popleft()
-            attempt, pauses = 1, 0
-            decision = Decision(Action.SPLIT if len(part) > api.most else Action.RETRY, harmless=True)
-            while decision.action in (Action.RETRY, Action.PAUSE):
-                by_now = turns.enter()
-                before = by_now if before is None else before
-                response, answers = api.ask(part)
-                requests += 1
-                decision = policy.decide(response, attempt, len(part), pauses=pauses)
-                served = served or by_now > before or decision.action is Action.ACCEPT
-                counts: Counter[str] = Counter()
-                if decision.action is Action.ACCEPT:
-                    outcomes = [_outcome(id_, answers.get(id_), response.status, requests) for id_ in part]
-                    judged |= {outcome.id: outcome for outcome in outcomes}
-                    counts.update(outcome.status for outcome in outcomes)
-                    counts[UNREQUESTED] = len(answers.keys() - set(part))
-                elif decision.action is Action.FAIL:
-                    reason = without_surrogates(decision.reason)
-                    outcome = Outcome(part[0], "failed", None, response.status, reason, requests)
-                    failed[outcome.id] = outcome
-                    counts[outcome.status] = 1
-                    # Of one id alone it is the id that is refused.
-                    served = (
-                        served or response.too_long or (len(ids) == 1 and response.status in REFUSED_ALONE)
-                    )
-                turns.leave(decision, counts)
-                pauses += decision.action is Action.PAUSE
-                if decision.action is Action.RETRY:
-                    attempt += 1
-                    sleep(decision.wait)
-                elif response.status == TOO_LARGE:
-                    api.most = min(api.most, max(1, len(part) // 2))
+            decision, requests = batch.ask(part, requests)
             if decision.action is Action.SPLIT:
                 if not decision.harmless and len(part) > 2:
                     parts.appendleft((part[:1], requests))
                     part = part[1:]
                 middle = len(part) // 2
                 parts.extend([(part[:middle], requests), (part[middle:], requests)])
-    except StoppedError:
-        pass
-    if served:
-        judged |= failed
+    judged = batch.judged | (batch.failed if batch.served else {})
     return [judged[id_] for id_ in ids if id_ in judged]
+
+
+@dataclass
+class _Batch:
+    """A batch on its way: what its answers have settled, and whether the API serves anybody meanwhile.
+
+    judged, failed: outcomes by id; the latter hold only if the API is `served` at all. lone: it is of one id.
+    """
+
+    api: LookupApi
+    policy: Policy
+    turns: Turns
+    sleep: Callable[[float], None]
+    lone: bool
+    judged: dict[str, Outcome] = field(default_factory=dict)
+    failed: dict[str, Outcome] = field(default_factory=dict)
+    served: bool = False
+    served_before: int | None = None
+
+    def ask(self, part: list[str], requests: int) -> tuple[Decision, int]:
+        """Asks for some of its ids until they are settled or to be split.
+
+        requests: how many they were in before. Returns the last decision, and how many they have been in now.
+        Raises StoppedError.
+        """
+        if len(part) > self.api.most:
+            return Decision(Action.SPLIT, harmless=True), requests
+        attempt, pauses = 1, 0
+        while True:
+            by_now = self.turns.enter()
+            self.served_before = by_now if self.served_before is None else self.served_before
+            response, answers = self.api.ask(part)
+            requests += 1
+            decision = self.policy.decide(response, attempt, len(part), pauses=pauses)
+            self.served = self.served or by_now > self.served_before or decision.action is Action.ACCEPT
+            self.turns.leave(decision, self._settle(part, decision, response, answers, requests))
+            if decision.action is Action.RETRY:
+                attempt += 1
+                self.sleep(decision.wait)
+            elif decision.action is Action.PAUSE:
+                pauses += 1
+            else:
+                break
+        if response.status == TOO_LARGE:
+            self.api.most = min(self.api.most, max(1, len(part) // 2))
+        return decision, requests
+
+    def _settle(
+        self,
+        part: list[str],
+        decision: Decision,
+        response: Response,
+        answers: Mapping[str, Any],
+        requests: int,
+    ) -> Counter[str]:
+        """Keeps what the decision settles; the number of ids by outcome."""
+        counts: Counter[str] = Counter()
+        if decision.action is Action.ACCEPT:
+            outcomes = [_outcome(id_, answers.get(id_), response.status, requests) for id_ in part]
+            self.judged |= {outcome.id: outcome for outcome in outcomes}
+            counts.update(outcome.status for outcome in outcomes)
+            counts[UNREQUESTED] = len(answers.keys() - set(part))
+        elif decision.action is Action.FAIL:
+            reason = without_surrogates(decision.reason)
+            self.failed[part[0]] = Outcome(part[0], "failed", None, response.status, reason, requests)
+            counts["failed"] = 1
+            # Of one id alone it is the id that is refused.
+            refused_alone = self.lone and response.status in REFUSED_ALONE
+            self.served = self.served or response.too_long or refused_alone
+        return counts
 
 
 def _outcome(tweet_id: str, value: Any, http_status: int | None, attempts: int) -> Outcome:
