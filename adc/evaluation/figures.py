@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from adc.evaluation.metrics import Score
-from adc.evaluation.paired import Difference, holm
+from adc.evaluation.paired import Difference
 from adc.evaluation.report import ModelReport
 
 OVERALL = ("accuracy", "macro_f1", "weighted_f1")
@@ -42,14 +42,8 @@ def metric_rows(report: ModelReport) -> Mapping[tuple[str, str], float | None]:
 
 
 def figures(reports: Sequence[ModelReport], differences: Sequence[Difference]) -> dict[str, Any]:
-    """All figures by model, as JSON holds them; `against` are the differences to the other models.
-
-    The p-values in it are McNemar's, and beside them Holm's for so many comparisons.
-    """
-    adjusted = holm([each.p_value for each in differences])
-    told = [
-        (side, p) for each, p in zip(differences, adjusted, strict=True) for side in (each, each.turned())
-    ]
+    """All figures by model, as JSON holds them; `against` are the differences to the other models."""
+    sides = [side for each in differences for side in (each, each.turned())]
     return {
         report.name: {
             "dialect": _score(report.dialect),
@@ -66,8 +60,7 @@ def figures(reports: Sequence[ModelReport], differences: Sequence[Difference]) -
                 side.second: {
                     name: value for name, value in asdict(side).items() if name not in ("first", "second")
                 }
-                | {"p_value_holm": p}
-                for side, p in told
+                for side in sides
                 if side.first == report.name
             },
         }

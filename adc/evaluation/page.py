@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from adc.evaluation.charts import curves, heatmap, plot
 from adc.evaluation.metrics import LabelScore, Score
-from adc.evaluation.paired import Difference, holm
+from adc.evaluation.paired import Difference
 from adc.evaluation.report import ModelReport, Report
 from adc.evaluation.selective import LengthScore
 from adc.model.explanation import Word
@@ -63,22 +63,10 @@ def mistakes(score: Score, most: int = 8) -> list[Mistake]:
     return [Mistake(label.label, to.label, int(n), n / label.support) for label, to, n in pairs if n]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A difference with the better model first, and its p-value among all that are on the page."""
-
-    of: Difference
-    p_value: float
-
-
-def _ranked(differences: Sequence[Difference]) -> list[Finding]:
-    """The largest difference first."""
-    adjusted = holm([each.p_value for each in differences])
-    found = [
-        Finding(each if each.accuracy >= 0 else each.turned(), p)
-        for each, p in zip(differences, adjusted, strict=True)
-    ]
-    return sorted(found, key=lambda finding: -finding.of.accuracy)
+def _ranked(differences: Sequence[Difference]) -> list[Difference]:
+    """The better model first in each, and the largest difference first."""
+    better = (each if each.accuracy >= 0 else each.turned() for each in differences)
+    return sorted(better, key=lambda each: -each.accuracy)
 
 
 def shade(words: Sequence[Word], word: Word) -> float:

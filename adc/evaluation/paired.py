@@ -16,7 +16,7 @@ class Difference:
     """What `first` has over `second`, as shares (0.02: two points), with 95 % paired bootstrap intervals.
 
     only_first, only_second: rows that this one alone answers right. p_value: of McNemar's exact test that
-    both are right equally often.
+    both are right equally often; p_value_holm: the same, adjusted for all comparisons beside which it stands.
     """
 
     first: str
@@ -29,6 +29,7 @@ class Difference:
     only_first: int
     only_second: int
     p_value: float
+    p_value_holm: float
 
     def turned(self) -> Self:
         """The same, told from the other side."""
@@ -66,6 +67,7 @@ def compare(
     right = [(joint[name] == joint["label"]).to_numpy() for name in ("first", "second")]
     only_first, only_second = (int(counts[one & ~other].sum()) for one, other in (right, right[::-1]))
     split = only_first + only_second
+    p_value = float(binomtest(only_first, split).pvalue) if split else 1.0
     return Difference(
         first=first,
         second=second,
@@ -76,17 +78,19 @@ def compare(
         macro_f1_interval=interval(macro_f1[1:]),
         only_first=only_first,
         only_second=only_second,
-        p_value=float(binomtest(only_first, split).pvalue) if split else 1.0,
+        p_value=p_value,
+        p_value_holm=p_value,
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values fit to be looked at together (Holm 1979): the more comparisons, the more each must show."""
+def holm(differences: Sequence[Difference]) -> list[Difference]:
+    """Differences fit to be looked at together (Holm 1979): the more there are, the more each must show."""
+    p_values = np.array([each.p_value for each in differences])
     order = np.argsort(p_values)
-    steps = np.array(p_values, np.float64)[order] * np.arange(len(p_values), 0, -1)
     adjusted = np.empty(len(p_values))
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(value) for value in adjusted]
+    return [replace(each, p_value_holm=float(p)) for each, p in zip(differences, adjusted, strict=True)]
 
 
 def _accuracy_and_f1(

@@ -103,7 +103,7 @@ class LeftOut:
 class Report:
     """Everything the page shows. `labels` has the columns `label` and `n`: the data of the split.
 
-    differences: between every two models. drawn: texts that all of them read. left_out: what the
+    differences: between every two models, by `holm`. drawn: texts that all of them read. left_out: what the
     tables say now, over all runs. corpora: the dialect shares of all that was scored, if they were counted.
     """
 

@@ -21,7 +21,7 @@ from adc.evaluation.examples import drawn_texts, most_confident_errors
 from adc.evaluation.figures import figures, metric_rows
 from adc.evaluation.metrics import reliability, score, to_regions
 from adc.evaluation.page import render
-from adc.evaluation.paired import Difference, compare
+from adc.evaluation.paired import Difference, compare, holm
 from adc.evaluation.pipeline import left_out, stage_runs
 from adc.evaluation.report import ModelReport, Report
 from adc.evaluation.selective import by_length, confidence_bins, plausible, risk_coverage
@@ -192,10 +192,12 @@ def _card(bundle: Bundle) -> dict[str, str]:
 
 def _differences(job: Job, judged: dict[str, DataFrame], taxonomy: Taxonomy) -> list[Difference]:
     """Every two models, compared on the rows that both were given."""
-    return [
-        compare(counts.joint(one, other), first, second, taxonomy.codes, seed=job.settings.seed)
-        for (first, one), (second, other) in combinations(judged.items(), 2)
-    ]
+    return holm(
+        [
+            compare(counts.joint(one, other), first, second, taxonomy.codes, seed=job.settings.seed)
+            for (first, one), (second, other) in combinations(judged.items(), 2)
+        ]
+    )
 
 
 def _keep_metrics(job: Job, reports: Sequence[ModelReport], split: str) -> None:

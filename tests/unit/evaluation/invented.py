@@ -9,7 +9,7 @@ import pandas as pd
 
 from adc.dialects import DIALECTS
 from adc.evaluation.metrics import reliability, score, to_regions
-from adc.evaluation.paired import compare
+from adc.evaluation.paired import compare, holm
 from adc.evaluation.report import Drawn, Example, LeftOut, ModelReport, Reading, Report, StageRun
 from adc.evaluation.selective import CONFIDENCE_STEPS, by_length, confidence_bins, plausible, risk_coverage
 from adc.model.explanation import Word
@@ -50,10 +50,12 @@ def invented_report(models: int = 1, rows: int = ROWS) -> Report:
         ],
         stages=_stages(),
         labels=pd.Series(label, name="label").value_counts().rename("n").reset_index(),
-        differences=[
-            compare(_counted(table), names[one], names[other], DIALECTS.codes)
-            for (one, other), table in joint.items()
-        ],
+        differences=holm(
+            [
+                compare(_counted(table), names[one], names[other], DIALECTS.codes)
+                for (one, other), table in joint.items()
+            ]
+        ),
         drawn=[
             Drawn(f"15000000000000000{place:02}", code, [_reading(draw, name, code, text) for name in names])
             for place, (code, text) in enumerate(TEXTS)

@@ -189,7 +189,7 @@ def test_hostile_words_stay_words_wherever_they_stand():
     )
     labels = pd.DataFrame({"label": [HOSTILE], "n": [7]})
     runs = [StageRun(HOSTILE, HOSTILE, NOON, 1.0, {HOSTILE: 1}, 1, 1.0, [HOSTILE])]
-    difference = Difference(HOSTILE, HOSTILE, 7, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 1, 0, 1.0)
+    difference = Difference(HOSTILE, HOSTILE, 7, 0.1, (0.0, 0.2), 0.1, (0.0, 0.2), 1, 0, 1.0, 1.0)
     drawn = [Drawn(HOSTILE, HOSTILE, [Reading(HOSTILE, HOSTILE, 0.5, words)])]
     left_out = [LeftOut(HOSTILE, HOSTILE, HOSTILE, 3)]
     report = Report(HOSTILE, NOON, HOSTILE, DIALECTS, [model], runs, labels, [difference], drawn, left_out)

@@ -1,5 +1,7 @@
 """Two models on the same rows: by hand, and as resampling and testing single rows would have it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,7 +76,16 @@ def test_an_answer_outside_the_labels_is_refused_by_name():
         compare(joint(("EG", "EG", "XX", 1)), "a", "b", LABELS)
 
 
-def test_holm_asks_more_of_more_comparisons():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
-    assert holm([]) == []
+@pytest.mark.parametrize(
+    ("p_values", "adjusted"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.6, 0.7], [1.0, 1.0]),
+        ([0.3], [0.3]),
+        ([], []),
+    ],
+)
+def test_holm_asks_more_of_more_comparisons(p_values, adjusted):
+    found = holm([replace(compare(SMALL, "a", "b", LABELS), p_value=p) for p in p_values])
+    assert [each.p_value for each in found] == p_values
+    assert [each.p_value_holm for each in found] == pytest.approx(adjusted)
