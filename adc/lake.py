@@ -146,6 +146,8 @@ class Lake:
         """
         latest, own = _latest(checkpoint, kind)
         if anew or (self.files.exists(latest) and self.files.read_text(latest) != own):
+            # First: nobody can go on with what a kill leaves of a checkpoint that is being deleted.
+            self.files.write_text(latest, "")
             self.files.delete(checkpoint)
         self.files.write_text(latest, own)
 

@@ -97,7 +97,7 @@ class Waves:
                 "a full pass: what changed since the last run is no longer in the table's log "
                 "(it is kept as long as delta.logRetentionDuration and VACUUM say)"
             )
-            lake.files.delete(checkpoint)
+            lake.go_on(checkpoint, kind, anew=True)
             self._stream(lake.changes(source), checkpoint)
         if not lake.went_on(checkpoint, kind):
             self.job.say(RUN_BESIDE)

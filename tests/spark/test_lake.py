@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from adc.errors import UsageError
+from adc.files import Files
 from adc.lake import Lake, as_rows
 from adc.session import PARTITIONS, REQUIRED, spark_session
 from adc.settings import Settings
@@ -139,6 +140,25 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
         strict.append(RAW_TWEETS, raw_rows(strict, {"id": str(number), "text": text}).coalesce(1))
     assert (lax.compact(RAW_TWEETS), strict.compact(RAW_TWEETS)) == (False, True)
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
+
+
+def test_what_a_kill_leaves_of_a_checkpoint_is_not_gone_on_with(lake, monkeypatch):
+    checkpoint = lake.path("_checkpoints", "clean_tweets", "source-target", "rules")
+    lake.go_on(checkpoint, "all", anew=False)
+    for part in ("metadata", "offsets/0", "offsets/1", "commits/0", "commits/1"):
+        lake.files.write_text(f"{checkpoint}/{part}", "as Spark writes it")
+    delete = Files.delete
+
+    def killed(self, path):
+        delete(self, f"{path}/offsets/1")
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Files, "delete", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            lake.go_on(checkpoint, "all", anew=True)
+    lake.go_on(checkpoint, "all", anew=False)
+    assert not lake.files.exists(checkpoint)
 
 
 @pytest.fixture
