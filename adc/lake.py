@@ -1,8 +1,6 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import reduce
-from operator import and_, or_
 from typing import Any
 
 from delta import DeltaTable
@@ -230,22 +228,17 @@ class Lake:
 
         retry_conflicts(run)
 
-    def delete(self, table: Table, condition: Column) -> None:
-        """Deletes the rows that fulfil a condition."""
-        retry_conflicts(lambda: self.handle(table).delete(condition))
-
     def forget(
         self, table: Table, own: Column, columns: Sequence[str], there: Collection[tuple[str, ...]]
     ) -> None:
         """Deletes, of the few rows that fulfil `own`, those whose values of these columns are not `there`."""
-        known = self.read(table).where(own).select(*columns).distinct().collect()
-        gone = sorted({tuple(row) for row in known}.difference(there))
-        each = [
-            reduce(and_, (F.col(name) == value for name, value in zip(columns, values, strict=True)))
-            for values in gone
-        ]
-        if each:
-            self.delete(table, own & reduce(or_, each))
+        mine = self.read(table).where(own)
+        known = {tuple(row) for row in mine.select(*columns).distinct().collect()}
+        if gone := sorted(known.difference(there)):
+            # No condition: of some hundred values one would be too deep for Spark.
+            named = self.spark.createDataFrame(gone, list(columns))
+            rows = mine.join(named, list(columns)).select(*table.key)
+            self.merge(table, rows, delete_if="true", insert=False)
 
     def compact(self, table: Table) -> bool:
         """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""

@@ -184,7 +184,7 @@ def test_of_equal_texts_the_same_row_is_taken_in_whatever_order(job, lake, run, 
         score(job("score"), str(archive), bundle_path, replace=True)
         for table in (CLEAN_TWEETS, PREDICTIONS):
             assert [str(at)[:10] for (at,) in contents(lake, table, "created_at")] == ["2024-01-02"]
-        lake.delete(CLEAN_TWEETS, F.lit(True))
+        lake.handle(CLEAN_TWEETS).delete(F.lit(True))
     assert taken[0] == taken[1]
     assert taken[0][0] == "alice"
 

@@ -12,7 +12,7 @@ from adc.files import Files
 from adc.lake import Lake, as_rows
 from adc.session import PARTITIONS, REQUIRED, spark_session
 from adc.settings import Settings
-from adc.tables import METRICS, RAW_TWEETS, TABLES
+from adc.tables import METRICS, RAW_TWEETS, SHARES, TABLES
 from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -86,6 +86,27 @@ def test_merge_changes_what_it_is_told_to_and_leaves_equal_rows_alone(lake):
         insert_if="new.id <> '5'",
         bounded_by="id_num",
     ) == [("1", None, "d", "last"), ("4", None, "d", "last")]
+
+
+def test_values_that_are_no_longer_there_are_forgotten_however_many(lake):
+    numbers = {"tweets": 1, "guessed": 1.0, "share": 1.0, "low": 0.0, "high": 1.0}
+    groups = [("m", "day", str(n)) for n in range(1000)] + [("m", "all", ""), ("n", "day", "1")]
+    lake.append(
+        SHARES,
+        as_rows(
+            lake.spark,
+            SHARES,
+            [
+                {"model": model, "grouping": grouping, "value": value, "dialect": dialect} | numbers
+                for model, grouping, value in groups
+                for dialect in ("EG", "MA")
+            ],
+        ),
+    )
+    own = (F.col("model") == "m") & (F.col("grouping") == "day")
+    lake.forget(SHARES, own, ("grouping", "value"), {("day", "7")})
+    kept = [("m", "all", ""), ("m", "day", "7"), ("n", "day", "1")]
+    assert contents(lake, SHARES, "model", "grouping", "value") == [key for key in kept for _ in range(2)]
 
 
 def test_append_takes_the_columns_by_name(lake):

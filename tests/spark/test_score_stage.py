@@ -102,7 +102,7 @@ def test_clean_tweets_are_scored_once_a_model_and_again_only_when_they_change(
         [{"id": "2", "model": tiny_bundle.model, "source": "elsewhere", "scored_at": NOON}],
     )
     lake.merge(PREDICTIONS, elsewhere)
-    lake.delete(CLEAN_TWEETS, F.col("id").isin("2", "4"))
+    lake.handle(CLEAN_TWEETS).delete(F.col("id").isin("2", "4"))
     assert run() == {"removed": 2}
     assert predictions(lake, "source") == [("1", "test"), ("2", "elsewhere"), ("3", "test")]
     lake.merge(CLEAN_TWEETS, clean_rows(lake, {"id": "2", "text": TEXTS[1]}, {"id": "4", "text": TEXTS[0]}))
@@ -125,9 +125,9 @@ def test_what_got_another_source_before_it_left_clean_tweets_leaves_predictions(
 
     put("a", "1", "2", "3")
     run()
-    lake.delete(CLEAN_TWEETS, F.col("id") == "2")
+    lake.handle(CLEAN_TWEETS).delete(F.col("id") == "2")
     put("b", "1", "2")
-    lake.delete(CLEAN_TWEETS, F.col("id") < "3")
+    lake.handle(CLEAN_TWEETS).delete(F.col("id") < "3")
     assert run() == {"removed": 2}
     assert predictions(lake, "source") == [("3", "a")]
 
