@@ -32,6 +32,8 @@ CLEARED_AWAY = (
     "DELTA_STREAMING_TRAILING_COMMIT_MISSING",
     "FAILED_READ_FILE.FILE_NOT_EXIST",
 )
+# And where the table has lost columns that it had there, as by RESTORE.
+OTHER_COLUMNS = ("DELTA_SCHEMA_CHANGED", "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE")
 RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
 
@@ -88,13 +90,19 @@ class Waves:
         goes_on = lake.files.exists(checkpoint)
         if not goes_on:
             self.job.say("a full pass: no earlier run over these tables under these settings is known")
+        feed = lake.changes(source)
         try:
-            self._stream(lake.changes(source), checkpoint)
+            self._stream(feed, checkpoint)
         except Exception as error:
-            if not goes_on or not any(sign in str(error) for sign in CLEARED_AWAY):
+            other_columns = any(sign in str(error) for sign in OTHER_COLUMNS)
+            if other_columns and lake.changes(source).schema != feed.schema:
+                raise RunError("the table got other columns meanwhile; run the same command again") from None
+            if not goes_on or not (other_columns or any(sign in str(error) for sign in CLEARED_AWAY)):
                 raise
             self.job.say(
-                "a full pass: what changed since the last run is no longer in the table's log "
+                "a full pass: the table's columns are others than when the last run read it"
+                if other_columns
+                else "a full pass: what changed since the last run is no longer in the table's log "
                 "(it is kept as long as delta.logRetentionDuration and VACUUM say)"
             )
             lake.go_on(checkpoint, kind, anew=True)
@@ -122,10 +130,6 @@ class Waves:
                     raise failures[0] from None
                 if "CONCURRENT_STREAM_LOG_UPDATE" in str(error):
                     raise RunError("another run is working on the same input; it will finish it") from None
-                if "DELTA_SCHEMA_CHANGED" in str(error):
-                    raise RunError(
-                        "the table got another column meanwhile; run the same command again"
-                    ) from None
                 raise
             finally:
                 query.stop()

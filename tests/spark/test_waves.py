@@ -108,3 +108,21 @@ def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(
     assert run("score") == 1
     assert capsys.readouterr().out.count("a full pass: what changed since the last run is no longer in") == 2
     assert (run("clean"), run("score")) == (0, 0)
+
+
+def test_a_full_pass_where_the_table_has_lost_a_column(
+    job: Callable[..., Job], lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, committed = job("clean"), Committed()
+    waves = Waves(made, upper, committed)
+    lake.append(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "a"}))
+    table, before = f"delta.`{lake.where(RAW_TWEETS)}`", lake.version(RAW_TWEETS)
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    lake.spark.sql(f"ALTER TABLE {table} ADD COLUMNS (lang STRING)")
+    lake.append(RAW_TWEETS, raw_rows(lake, {"id": "2", "text": "b"}))
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    lake.spark.sql(f"RESTORE TABLE {table} TO VERSION AS OF {before}")
+    for _ in range(2):
+        waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    assert committed.waves == [["1"], ["2"], ["1"]]
+    assert "a full pass: the table's columns are others" in capsys.readouterr().out
