@@ -32,8 +32,9 @@ def _without_password(url: str) -> str:
 
 
 def _one_folder(name: str) -> str:
-    if not re.fullmatch(r"[^/\\@\s.][^/\\@\s]*", name):
-        raise ValueError("a folder's name, not beginning with a dot, and without /, \\, @ and white space")
+    # Hadoop keeps no file with a colon in its name, as those of a model's checkpoints.
+    if not re.fullmatch(r"[^/\\@:\s.][^/\\@:\s]*", name):
+        raise ValueError("a folder's name, not beginning with a dot, and without /, \\, @, : and white space")
     return name
 
 

@@ -196,7 +196,12 @@ def test_nulls_unset(tmp_path):
         (
             {"overrides": ["train.name=../up"]},
             "setting train.name=../up (from --set): Value error, a folder's name, not beginning with a dot, "
-            "and without /, \\, @ and white space",
+            "and without /, \\, @, : and white space",
+        ),
+        (
+            {"overrides": ["train.name=v1:2"]},
+            "setting train.name=v1:2 (from --set): Value error, a folder's name, not beginning with a dot, "
+            "and without /, \\, @, : and white space",
         ),
         (
             {"overrides": ["seed=1764200000000000"]},
