@@ -246,6 +246,10 @@ def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
     assert known[0][:2] == ("EG", "somebody") and known[0][2] is not None
     run(str(bare), input__source="one")
     assert contents(lake, CLEAN_TWEETS, "dialect", "author", "created_at", "split", "source") == known
+    # A label that stands for none, as the user says later, goes.
+    (tmp_path / "labels.yaml").write_text("EG: null\n")
+    run(str(whole), input__labels=tmp_path / "labels.yaml")
+    assert contents(lake, CLEAN_TWEETS, "dialect", "author") == [(None, "somebody")]
 
 
 def test_what_cannot_be_cleaned_is_refused_and_a_dry_run_touches_nothing(
