@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import open_archive
+from adc.archives import open_archive, set_aside_bad_records
 from adc.archives.labels import MOST_UNKNOWN, tell_unknown_labels
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
@@ -53,7 +53,7 @@ def evaluate(
     truth, name = _truth(job, split, labelled)
     truth.cache()
     try:
-        _evaluate(job, models, truth, name, target, data)
+        _evaluate(job, models, truth, labelled, name, target, data)
     finally:
         # What is cached answers for the file by its name, also to a later run in this process.
         truth.unpersist()
@@ -80,7 +80,13 @@ def _places(job: Job, report: str | None, labelled: str | None, split: str) -> t
 
 
 def _evaluate(
-    job: Job, models: Sequence[Bundle], truth: DataFrame, name: str, target: str, data: str
+    job: Job,
+    models: Sequence[Bundle],
+    truth: DataFrame,
+    labelled: str | None,
+    name: str,
+    target: str,
+    data: str,
 ) -> None:
     labels = truth.groupBy("label").agg(F.count("*").alias("n")).toPandas()
     if labels.empty:
@@ -93,6 +99,8 @@ def _evaluate(
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
+    if labelled:
+        set_aside_bad_records(job, labelled)
     taxonomy = DIALECTS.restricted_to(sorted(answers.union(labels["label"])))
     predictors = [Predictor(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
@@ -129,7 +137,7 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
     Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows = open_archive(job, labelled).where("dialect IS NOT NULL")
+        rows = open_archive(job, labelled, set_aside=False).where("dialect IS NOT NULL")
         tell_contradicting(job, rows)
         rows = distinct(job, rows)
         none = F.lit(None).cast("string")

@@ -121,9 +121,11 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
         "lengths"
     ]
     assert [(each["low"], each["high"], each["n"]) for each in lengths] == [(1, 3, 1), (4, 5, 1)]
-    # A label without a text: nothing is guessed of it.
-    archive.write_text("\n".join(lines), encoding="utf-8")
-    evaluate(job("evaluate"), [bundle_path], labelled=str(archive), report=str(report))
+    # A label without a text: nothing is guessed of it. No row at all: it is set aside.
+    archive.write_text("\n".join([*lines, "5,a,b,EG"]), encoding="utf-8")
+    with_bad = job("evaluate")
+    evaluate(with_bad, [bundle_path], labelled=str(archive), report=str(report))
+    assert with_bad.counts["quarantined.bad_record"] == with_bad.lake.read(QUARANTINE).count() == 1
     told = figures(report, tiny_bundle)["dialect"]
     assert (told["rows"], told["accuracy"]) == (3, pytest.approx(right / 3))
     # Of rows with one id the one with a text, wherever it stands.
@@ -155,11 +157,11 @@ def test_labels_that_can_be_none_are_refused(
         (["EG", *(f"{'a long text ' * 9}{n}" for n in range(101))], r"of 102 labels 101 .*: a long text a"),
     ):
         rows = [f"{n},عايز كده,{label}" for n, label in enumerate(labels)]
-        archive.write_text("\n".join(["id,text,dialect", *rows]), encoding="utf-8")
+        archive.write_text("\n".join(["id,text,dialect", *rows, "no row"]), encoding="utf-8")
         for dry_run in (True, False):
             with pytest.raises(UsageError, match=said):
                 evaluate(job("evaluate", dry_run=dry_run), [bundle_path], labelled=str(archive))
-    assert not lake.exists(METRICS)
+    assert not lake.exists(METRICS) and not lake.exists(QUARANTINE)
 
 
 def test_a_report_that_is_a_folder_is_refused_at_once(
