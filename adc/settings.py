@@ -71,8 +71,8 @@ class LakeSettings(Section):
     )
     small_files: Count = Field(
         64,
-        description="A job ends with OPTIMIZE when a table it wrote has more small files than this, if they "
-        "are a tenth of it or ten times as many.",
+        description="A job ends with OPTIMIZE when a table it wrote has more small files (below 32 MB) than "
+        "this, and they hold a tenth of its bytes or are ten times as many.",
     )
 
 
@@ -104,7 +104,7 @@ class ScrapeSettings(Section):
     max_attempts: Count = Field(
         6,
         description="Times a batch that fails is asked before it is split, a lone id before it is `failed`; "
-        "the job stops after this times 2 × in_flight + 2 tries in a row that all failed.",
+        "the job stops when max_attempts × (2 × in_flight + 2) tries in a row have failed.",
     )
     max_body: Count = Field(
         256 * 1024 * 1024,
@@ -127,15 +127,19 @@ class InputSettings(Section):
 
     format: Literal["auto", "csv", "parquet", "json", "delta", "text"] = Field(
         "auto",
-        description="Form of the input; auto: told by its name and first bytes; json: lines, arrays, pages "
+        description="Form of the input; auto: by its name, else its first bytes; json: lines, arrays, pages "
         "or tweets.js.",
     )
     id: str | None = Field(
         None,
-        description="Column of the tweet id, user.id_str for one within another; unset: id_str, id, … .",
+        description="Column of the tweet id, user.id_str for one within another; unset, here and below: the "
+        "first that is there of id_str, id, tweet_id, tweetid, status_id.",
     )
-    text: str | None = Field(None, description="Column of the text; unset: text, full_text, tweet, … .")
-    label: str | None = Field(None, description="Column of the dialect; unset: dialect, label, … .")
+    text: str | None = Field(
+        None,
+        description="Column of the text; unset: text, full_text, tweet, tweet_text, content, body, value.",
+    )
+    label: str | None = Field(None, description="Column of the dialect; unset: dialect, label, country.")
     labels: str | None = Field(
         None,
         description="File that maps spellings of dialects to codes: YAML `Egypt: EG`, or CSV of two columns.",
@@ -144,14 +148,19 @@ class InputSettings(Section):
         (),
         description="Further columns, by commas, to carry into clean_tweets and predictions as strings.",
     )
-    author: str | None = Field(None, description="Column of the author: one author's tweets share a split.")
+    author: str | None = Field(
+        None,
+        description="Column of the author: one author's tweets share a split; unset: author, author_id, "
+        "user_id, user.id_str, user.id, author.id.",
+    )
     created_at: str | None = Field(
-        None, description="Column of the tweet's time; unset: created_at, date, … ."
+        None, description="Column of the tweet's time; unset: created_at, date, timestamp."
     )
     source: str | None = Field(None, description="Name kept in `source`; unset: the input's file name.")
     weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of these rows in training.")
     split: Literal["auto", "train", "val", "test"] = Field(
-        "auto", description="Split of these rows; auto: by hash, 80 train, 10 val, 10 test."
+        "auto",
+        description="Split of these rows; auto: 80 % train, 10 % val, 10 % test, by hash of author or text.",
     )
 
 
@@ -171,10 +180,10 @@ class ModelSettings(Section):
     )
     units: Count = Field(64, description="Units of the recurrent layer, each way.")
     embedding: Natural = Field(
-        64, description="Size of a word's vector; 0: words are read by evidence alone."
+        64, description="Size of a word's vector; 0: words are read by their evidence only."
     )
     dense: Natural = Field(
-        128, description="Size of the dense layer a token beside the recurrent one; 0: none."
+        128, description="Size of the dense layer that reads tokens beside the recurrent one; 0: none."
     )
     evidence: bool = Field(
         True,
@@ -201,7 +210,9 @@ class ModelSettings(Section):
     max_tokens: Count = Field(56, description="Tokens of a text that are read; the rest is cut off.")
     dropout: Dropout = Field(0.6, description="Share of word vectors' channels dropped in training.")
     evidence_dropout: Dropout = Field(
-        0.1, description="Share of tokens whose evidence is hidden in training: the words must tell, too."
+        0.1,
+        description="Share of tokens whose evidence is hidden in training, so that the network learns from "
+        "the words themselves, too.",
     )
     output_dropout: Dropout = Field(0.5, description="Share of the last layer's inputs dropped in training.")
 
@@ -214,8 +225,8 @@ class TrainSettings(Section):
     )
     preset: Literal["adc", "classic-lstm", "classic-gru", "linear"] = Field(
         "adc",
-        description="What model.… stands at unless it is set: adc, the defaults; classic-lstm and "
-        "classic-gru, the field's usual network on word ids; linear, evidence summed, no network.",
+        description="Values of model.… that are not set elsewhere; adc: the defaults; classic-lstm and "
+        "classic-gru: the field's usual network on word ids; linear: evidence summed, no network.",
     )
     num_proc: Count = Field(2, description="Horovod ranks, one a task slot.")
     batch_size: Count = Field(128, description="Examples a step over all ranks.")
@@ -223,7 +234,7 @@ class TrainSettings(Section):
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Peak rate of Adam.")
     warmup_steps: Natural = Field(200, description="Steps over which the rate rises; at most a tenth of all.")
     evidence_rows: Count = Field(
-        200_000, description="Most training tweets that the linear models are fitted on."
+        200_000, description="Training tweets that the linear models are fitted on, at most."
     )
     smoothing: Share = Field(0.03, description="Part of a label that is given to all dialects alike.")
     class_weight: Share = Field(
