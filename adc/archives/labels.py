@@ -19,7 +19,9 @@ from adc.texts import UNSEEN
 NOTHING = ("", "null", "~")
 # Unknown labels that a message shows, and characters of each; a column with more than the most has no labels.
 LABELS_SHOWN, LABEL_SHOWN, MOST_UNKNOWN = 10, 40, 100
-NO_CODES = "; input.labels names a file of the codes that other names stand for"
+NO_CODES = (
+    "; to map them to codes, give input.labels to the job that reads the file (clean, evaluate --labelled)"
+)
 
 
 def read_labels(files: Files, path: str) -> dict[str, str | None]:
@@ -67,10 +69,12 @@ def tell_unknown_labels(
     if not unknown:
         return
     advice = NO_CODES if set(unknown).difference(DIALECTS.codes) else ""
-    told = f"labels that {what}: {shown_labels(unknown)}{advice}"
+    told = f"{what}: {shown_labels(unknown)}{advice}"
     if len(unknown) > most:
-        raise UsageError(f"{name}: of {labels:,} labels {len(unknown):,} are {told} (input.label)")
-    job.say(told)
+        raise UsageError(
+            f"{name}: {len(unknown):,} of {labels:,} labels {told}; input.label names their column"
+        )
+    job.say(f"labels that {told}")
 
 
 def _from_yaml(text: str, path: str) -> Iterable[tuple[str, str]]:

@@ -95,7 +95,7 @@ def _evaluate(
     answers = {label for bundle in models for label in bundle.labels}
     unknown = sorted(set(labels["label"]) - answers)
     most = min(MOST_UNKNOWN, len(labels) - 1)
-    tell_unknown_labels(job, name, unknown, len(labels), "no model answers with", most)
+    tell_unknown_labels(job, name, unknown, len(labels), "are unknown to every model", most)
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return

@@ -138,7 +138,7 @@ def test_a_labelled_file_of_another_kind_is_read_anew_every_time(
     told_twice = job("evaluate")
     evaluate(told_twice, [bundle_path], labelled=str(archive), report=str(report))
     said = capsys.readouterr().out
-    assert "labels that no model answers with: egypt; input.labels" in said
+    assert "labels that are unknown to every model: egypt; to map them to codes, give input.labels" in said
     assert "rows with unlike labels, of which one is kept: 6 (EG, MA)" in said
     assert told_twice.counts["two_labels"] == 1
     # Of labels that are no longer there no figure stays.
@@ -153,8 +153,8 @@ def test_labels_that_can_be_none_are_refused(
 ) -> None:
     archive = tmp_path / "labelled.csv"
     for labels, said in (
-        (["egypt", "morocco"], "of 2 labels 2 are labels that no model answers with: egypt, morocco; input"),
-        (["EG", *(f"{'a long text ' * 9}{n}" for n in range(101))], r"of 102 labels 101 .*: a long text a"),
+        (["egypt", "morocco"], "2 of 2 labels are unknown to every model: egypt, morocco; to map them"),
+        (["EG", *(f"{'a long text ' * 9}{n}" for n in range(101))], r"101 of 102 labels .*: a long text a"),
     ):
         rows = [f"{n},عايز كده,{label}" for n, label in enumerate(labels)]
         archive.write_text("\n".join(["id,text,dialect", *rows, "no row"]), encoding="utf-8")
