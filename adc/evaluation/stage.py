@@ -45,8 +45,10 @@ def evaluate(
     """Evaluates bundles side by side on a split of clean_tweets, or on a labelled archive.
 
     All are scored now: what `predictions` hold may be of other settings, or of texts since changed. Raises
-    UsageError when there is nothing labelled.
+    UsageError for a split that there is not, and when there is nothing labelled.
     """
+    if split not in SPLITS:
+        raise UsageError(f"--split {split}: give one of {', '.join(SPLITS)}")
     target, data = _places(job, report, labelled, split)
     given = [chosen_bundle(job.lake.files, job.settings.score, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())

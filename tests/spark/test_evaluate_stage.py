@@ -164,6 +164,11 @@ def test_labels_that_can_be_none_are_refused(
     assert not lake.exists(METRICS) and not lake.exists(QUARANTINE)
 
 
+def test_a_split_that_there_is_not_is_refused_naming_those_that_there_are(job: Callable[..., Job]) -> None:
+    with pytest.raises(UsageError, match="--split tset: give one of train, val, test"):
+        evaluate(job("evaluate"), split="tset")
+
+
 def test_a_report_that_is_a_folder_is_refused_at_once(
     job: Callable[..., Job], lake: Lake, tmp_path: Path
 ) -> None:
