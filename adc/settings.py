@@ -25,6 +25,12 @@ def _fit_for_a_header(token: SecretStr) -> SecretStr:
     return token
 
 
+def _of_the_web(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", url):
+        raise ValueError("an address begins with http:// or https:// and a host, and has no white space")
+    return url
+
+
 def _without_password(url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("an address that holds a password would be printed; use ADC_SCRAPE__TOKEN")
@@ -79,8 +85,8 @@ class LakeSettings(Section):
 class ScrapeSettings(Section):
     """Looking up tweets over HTTP."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$"), AfterValidator(_without_password)] | None = (
-        Field(None, description="Address of the look-up API.")
+    url: Annotated[str, AfterValidator(_of_the_web), AfterValidator(_without_password)] | None = Field(
+        None, description="Address of the look-up API."
     )
     api: Literal["batch", "x2"] = Field(
         "batch",

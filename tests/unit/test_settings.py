@@ -224,7 +224,7 @@ def test_an_address_with_a_password_is_refused_without_showing_it(tmp_path):
 @pytest.mark.parametrize("url", ["localhost:8077", "ftp://example.org/", "http://", "https:///path", "a b"])
 def test_an_address_that_cannot_be_asked_is_refused_before_anything_is_marked_failed(tmp_path, url):
     assert refusal(tmp_path, overrides=[f"scrape.url={url}"]).startswith(
-        f"setting scrape.url={url} (from --set): String should match"
+        f"setting scrape.url={url} (from --set): Value error, an address begins with http:// or https://"
     )
 
 
