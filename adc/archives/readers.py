@@ -41,8 +41,8 @@ FORMAT_OF_ENDING = {
 # Forms by how a file begins, where its name does not tell.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 TEXT_FORMS = ("csv", "json", "text")
-# The first bytes of ZIP files, also Excel's, and of those that Hadoop unpacks if their names end so.
-ZIP = b"PK\x03\x04"
+# The first bytes of ZIP files, also Excel's, of old Excel's, and of those that Hadoop unpacks if their names end so.
+ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 # Hadoop's error where a file's name has a colon: it takes the name of the checksum file beside it for a URI.
@@ -122,7 +122,7 @@ def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
 def _refuse_packed(files: Files, path: str) -> None:
     """Raises UsageError for a file of Excel or ZIP, and one whose compression its name does not tell."""
     beginning = files.beginning(path, len(ZIP))
-    if beginning == ZIP:
+    if beginning in (ZIP, OLD_EXCEL):
         raise UsageError(
             f"input {path} is an Excel or ZIP file: save it as CSV UTF-8, or unzip it and name what it holds"
         )

@@ -233,6 +233,7 @@ def test_what_classify_gives_can_be_an_archive(read, tmp_path):
             "b.xlsx is an Excel or ZIP file: save it as CSV UTF-8, or unzip it",
         ),
         ("b.csv", b"PK\x03\x04\x14", {"format": "csv"}, "b.csv is an Excel or ZIP file"),
+        ("b.xls", b"\xd0\xcf\x11\xe0\xa1", {}, "b.xls is an Excel or ZIP file"),
         ("b.csv", gzip.compress(CSV.encode()), {}, r"b.csv is compressed: .* its name ends in \.gz"),
         ("b.jsonl", zstd(JSON.encode()), {}, r"b.jsonl is compressed: .* its name ends in \.zst"),
         ("texts.json", '["x", "y"]', {}, "texts.json: its values are no objects; each has to be one"),
