@@ -1,4 +1,4 @@
-"""Hold what models answer against labels and write metrics, JSON and one self-contained HTML report.
+"""Compare models' answers with labels and write metrics, JSON and one self-contained HTML report.
 
 Give --bundle several times to see models side by side.
 """

@@ -21,7 +21,7 @@ if __name__ == "__main__":
         metavar="STATUS",
         type=lambda names: names.split(","),
         default=[],
-        help="ask again what was missing,failed",
+        help="ask again ids that were missing, failed or missing,failed",
     )
     parser.add_argument("--limit", metavar="N", type=int, help="ask at most N ids, the lowest first")
     sys.exit(run_job(parser, "scrape", lambda job, args: scrape(job, args.ids, args.retry, args.limit)))
