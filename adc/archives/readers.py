@@ -41,7 +41,7 @@ FORMAT_OF_ENDING = {
 # Forms by how a file begins, where its name does not tell.
 FORMAT_OF_BEGINNING = {"PAR1": "parquet", "{": "json", "[": "json", "window.": "json"}
 TEXT_FORMS = ("csv", "json", "text")
-# The first bytes of ZIP files, also Excel's, of old Excel's, and of those that Hadoop unpacks if their names end so.
+# The first bytes of ZIP and new Excel files, of old Excel files, and of what Hadoop unpacks by such endings.
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)

@@ -174,6 +174,8 @@ def load_bundle(folder: str | Path) -> Bundle:
         )
         checksum = manifest["checksum"]
     except FileNotFoundError as error:
+        if not place.exists():
+            raise UsageError(f"bundle {place} does not exist") from None
         raise UsageError(f"{place} is not a bundle: it has no {Path(error.filename).name}") from None
     except UsageError as error:
         raise UsageError(f"bundle {place}: {error}") from None

@@ -193,7 +193,7 @@ def test_what_cannot_be_scored_is_refused_and_a_dry_run_touches_nothing(
     job, lake, lake_root, tmp_path, bundle_path, capsys
 ):
     for path, bundle, message in [
-        (None, "/nowhere", "/nowhere is not a bundle: it has no manifest.json"),
+        (None, "/nowhere", "bundle /nowhere does not exist"),
         (None, bundle_path, "there is no table .*clean_tweets yet: run clean first, or give --input"),
         ("/nowhere.csv", bundle_path, "/nowhere.csv does not exist"),
     ]:

@@ -104,7 +104,7 @@ def test_classify_as_json_lines(bundle_path, tiny_bundle, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["classify", "--bundle", "/nope", "كيفك"], "/nope is not a bundle: it has no manifest.json"),
+        (["classify", "--bundle", "/nope", "كيفك"], "bundle /nope does not exist"),
         (["clean", "--profile", "nope", "كيفك"], "clean.profile=nope: neither model nor light, nor a file"),
         (["sample-corpus", "/nope/corpus.csv"], "cannot write the sample corpus to /nope/corpus.csv"),
         (["lookup-server", "--corpus", "/nope.csv"], "/nope.csv cannot be read"),
