@@ -17,21 +17,16 @@ def store_bundle(files: Files, bundle: Bundle, target: str) -> None:
         files.upload(local, target)
 
 
-def fetch_bundle(files: Files, place: str, folder: Path) -> Path:
-    """The bundle at a path or URI as a local folder: its own, or a copy under `folder`."""
-    local = local_path(files.qualified(place))
-    if local:
-        return Path(local)
+def open_bundle(files: Files, place: str) -> Bundle:
+    """The bundle at a path or URI, checked; raises UsageError where there is none, or a damaged one."""
+    if local := local_path(files.qualified(place)):
+        return load_bundle(local)
     if not files.exists(place):
         raise UsageError(f"bundle {place} does not exist")
-    files.download(place, folder / "bundle")
-    return folder / "bundle"
-
-
-def open_bundle(files: Files, place: str) -> Bundle:
-    """The bundle at a path or URI, checked."""
     with tempfile.TemporaryDirectory(prefix="adc-bundle-") as folder:
-        return load_bundle(fetch_bundle(files, place, Path(folder)))
+        copy = Path(folder) / "bundle"
+        files.download(place, copy)
+        return load_bundle(copy)
 
 
 def chosen_bundle(files: Files, settings: ScoreSettings, given: str | None) -> Bundle:

@@ -1,6 +1,6 @@
 """A split's examples as arrays, and the global batches of an epoch, the same on all ranks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,9 +172,3 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
         part = part[np.argsort(lengths[part], kind="stable")]
         batches.extend(part[cut : cut + batch_size] for cut in range(0, len(part), batch_size))
     return [batches[place] for place in draw.permutation(len(batches))]
-
-
-def in_order(count: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Rows 0 … count - 1 in batches."""
-    for start in range(0, count, batch_size):
-        yield np.arange(start, min(count, start + batch_size))

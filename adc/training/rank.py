@@ -17,7 +17,7 @@ from adc.evaluation.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.tables import SPLITS
 from adc.training.average import Average
-from adc.training.batches import Batch, Examples, epoch_batches, in_order, read_examples
+from adc.training.batches import Batch, Examples, epoch_batches, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.output import tell_driver
@@ -260,12 +260,13 @@ class Rank:
         rows = rows[self.hvd.rank() :: self.hvd.size()]
         classes = len(self.plan.labels)
         labels, logits = [np.zeros(0, np.int32)], [np.zeros((0, classes), np.float32)]
-        for part in in_order(len(rows), EVALUATION_BATCH):
-            batch = examples.batch(rows[part])
-            labels.append(examples.labels[rows[part]])
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            part = rows[start : start + EVALUATION_BATCH]
+            batch = examples.batch(part)
+            labels.append(examples.labels[part])
             told = self._logits(batch.tokens, batch.evidence).numpy()
             if self.plan.blend:
-                told = blended(told, examples.linear[rows[part]], self.plan.blend)
+                told = blended(told, examples.linear[part], self.plan.blend)
             logits.append(told)
         gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
         return gathered[0], gathered[1]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adc.training.batches import LENGTH_STEP, POOL_BATCHES, Examples, epoch_batches, in_order, read_examples
+from adc.training.batches import LENGTH_STEP, POOL_BATCHES, Examples, epoch_batches, read_examples
 from adc.training.encoding import SHARD
 
 LENGTHS = np.random.default_rng(1).integers(1, 57, 5000)
@@ -104,11 +104,6 @@ def test_a_rank_without_rows_takes_part_with_an_example_of_no_weight():
     assert (none.tokens != 0).any(axis=1).all()
     assert none.weights.tolist() == [0.0]
     assert [(array.shape, array.dtype) for array in none] == [(array.shape, array.dtype) for array in one]
-
-
-def test_rows_in_order():
-    assert listed(in_order(7, 3)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert listed(in_order(0, 3)) == []
 
 
 def example(tokens: list[int], label: int, weight: float, split: str) -> dict[str, object]:
