@@ -3,7 +3,9 @@
 Outside the Gulf its labels are of a set of one's own, and like HTML.
 """
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -12,6 +14,7 @@ from nbclient import NotebookClient
 
 from adc.dialects import DIALECTS
 from adc.model.bundle import MANIFEST
+from adc.samples import SampleTweet
 from tests.end_to_end.submit import ROOT, Submitter
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -68,6 +71,18 @@ def test_the_corpus_is_explored() -> None:
     assert [code for code in ("&lt;EG&gt;", "AE") if f"<th>{code}</th>" not in told] == []
 
 
+def test_a_corpus_without_labels_is_explored(
+    corpus: list[SampleTweet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(" ".join(tweet.text.split()) for tweet in corpus), encoding="utf-8")
+    run = Submitter(tmp_path / "lake")("clean", "--input", str(texts))
+    assert run.status == 0, run.output
+    monkeypatch.setenv("ADC_LAKE__ROOT", str(tmp_path / "lake"))
+
+    assert "clean tweets" in shown(executed("01_explore"))
+
+
 def test_errors_are_looked_into(lake: Path) -> None:
     old, stray = lake / "models" / "old", lake / "models" / "stray"
     stray.mkdir()
@@ -82,7 +97,11 @@ def test_errors_are_looked_into(lake: Path) -> None:
     assert "answered <b>&lt;" in told
 
 
-def test_cells_are_compared_on_equal_budgets(lake: Path) -> None:
+def test_cells_are_compared_on_equal_budgets(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in a Jupyter that was started without the environment.
+    folders = os.environ["PATH"].split(":")
+    monkeypatch.setenv("PATH", ":".join(each for each in folders if each != f"{sys.prefix}/bin"))
+
     told = shown(executed("02_lstm_vs_gru"))
 
     assert [cell for cell in ("lstm", "gru", "rnn", "none") if f">{cell}</th>" not in told] == []
