@@ -43,7 +43,7 @@ def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:
     if tweets.where(tweets.profile_hash != profile.hash).head(1):
         raise UsageError(
             f"{job.lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
-            f"clean.profile={name}: run clean with it first"
+            f"clean.profile={name}: set that one, or run clean with this one first"
         )
 
 

@@ -93,6 +93,7 @@ def test_labels_that_can_be_none_are_refused_unless_they_are_named(job, lake, tm
         ({"train__patience": 1}, "train.patience=1: no labelled tweets in the split val to stop by"),
         ({"train__tensorboard": "/dev/null/logs"}, "train.tensorboard=/dev/null/logs: .*Not a directory"),
         ({"model__evidence": False, "model__embedding": 0}, "the network would read nothing"),
+        ({"clean__profile": "light"}, "under another profile than clean.profile=light: set that one, or run"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_is_fitted(job, lake, given, message):
