@@ -13,6 +13,8 @@ from deltalake import DeltaTable
 ROOT = Path(__file__).parents[2]
 # In sessions that live for seconds the JVM's second compiler costs as much again as it saves.
 QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
+# Seconds after which a job hangs; on a busy machine it may take ten times as long as else.
+PATIENCE = 900
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Submitter:
     def __call__(self, job: str, *args: str) -> Run:
         summary = self.lake.parent / f"{job}-{time.monotonic_ns()}.json"
         process = self.start(job, *args, "--summary", str(summary))
-        output, _ = process.communicate(timeout=420)
+        output, _ = process.communicate(timeout=PATIENCE)
         told = json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
         return Run(process.returncode, told, output)
 
@@ -64,8 +66,10 @@ class Submitter:
         What it has printed until then.
         """
         process = self.start(job, *args)
-        until(reached, running=[process])
-        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            until(reached, running=[process])
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
         return process.communicate()[0]
 
     def staged_wave(self, stage: str) -> Callable[[], bool]:
@@ -75,7 +79,7 @@ class Submitter:
 
 def until(
     reached: Callable[[], bool],
-    seconds: float = 180,
+    seconds: float = PATIENCE,
     running: Sequence["subprocess.Popen[str]"] = (),
     every: float = 0.02,
 ) -> None:

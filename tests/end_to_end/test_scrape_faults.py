@@ -12,7 +12,7 @@ import pytest
 from adc.samples import SampleTweet
 from adc.scraping.faults import Behaviour
 from adc.scraping.server import LookupServer
-from tests.end_to_end.submit import Submitter, table, until
+from tests.end_to_end.submit import PATIENCE, Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -84,7 +84,7 @@ def test_a_killed_worker_or_executor_costs_the_run_nothing(
     driver = cluster.start("scrape", *arguments(server, corpus_file))
     until(lambda: server.statistics.requests > 30)
     victim(driver.pid, server).kill()
-    output, _ = driver.communicate(timeout=300)
+    output, _ = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 0, output
     complete(submit, corpus)
 
@@ -99,7 +99,7 @@ def test_the_task_of_a_worker_that_hangs_is_started_anew(
     # It may hold all turns of the job, or none.
     hanging = suspended_worker(driver.pid, server)
     try:
-        output, _ = driver.communicate(timeout=300)
+        output, _ = driver.communicate(timeout=PATIENCE)
     finally:
         with suppress(psutil.Error):
             hanging.kill()
@@ -144,7 +144,7 @@ def test_an_api_that_turns_away_in_the_middle_stops_the_run(
     driver = submit.start("scrape", *arguments(server, corpus_file), *patience)
     until(lambda: server.statistics.requests > 20)
     server.behaviour = after
-    output, _ = driver.communicate(timeout=200)
+    output, _ = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 1, output
     assert reason in output
     assert "good" not in output

@@ -18,7 +18,7 @@ import pytest
 from adc import load_bundle
 from adc.samples import SampleTweet
 from adc.scraping.server import LookupServer
-from tests.end_to_end.submit import Submitter, table, until
+from tests.end_to_end.submit import PATIENCE, Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -44,14 +44,14 @@ def test_two_scrapes_at_once_leave_each_id_once(
     ]
     waves = ["--set", "scrape.in_flight=2", "--set", "scrape.wave_seconds=2"]
     both = [submit.start("scrape", *arguments, *waves) for _ in range(2)]
-    outputs = [process.communicate(timeout=400)[0] for process in both]
+    outputs = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert table(submit.lake, "raw_tweets", ["id", "dialect", "text"]) == sorted(corpus)
 
 
 def test_two_cleans_at_once_lose_nothing(submit: Submitter, corpus: list[SampleTweet]) -> None:
     both = [submit.start("clean") for _ in range(2)]
-    outputs = [process.communicate(timeout=400)[0] for process in both]
+    outputs = [process.communicate(timeout=PATIENCE)[0] for process in both]
     # One of them may give up, saying that the other is at it; whoever goes on finishes.
     assert 0 in [process.returncode for process in both], outputs
     assert submit("clean").status == 0
@@ -64,7 +64,7 @@ def test_two_scores_at_once_leave_each_tweet_once(
     submit: Submitter, corpus: list[SampleTweet], corpus_file: Path
 ) -> None:
     both = [submit.start("score", "--input", str(corpus_file)) for _ in range(2)]
-    outputs = [process.communicate(timeout=400)[0] for process in both]
+    outputs = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     scored = table(submit.lake, "predictions", ["id", "dialect", "note"])
     assert [row[0] for row in scored] == sorted(tweet.id for tweet in corpus)
@@ -99,11 +99,11 @@ def rank_processes(driver: "subprocess.Popen[str]") -> list[psutil.Process]:
 def test_a_killed_rank_ends_the_run_with_an_error_and_the_next_run_trains(submit: Submitter) -> None:
     arguments = ("--set", "train.epochs=200", "--set", "train.batch_size=32", "--set", "train.name=killed")
     driver = submit.start("train", *arguments)
-    until(lambda: bool(rank_processes(driver)), 240, [driver], every=0.5)
+    until(lambda: bool(rank_processes(driver)), running=[driver], every=0.5)
     time.sleep(10)
     os.kill(rank_processes(driver)[-1].pid, signal.SIGKILL)
     killed_at = time.monotonic()
-    output, _ = driver.communicate(timeout=180)
+    output, _ = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 1, output
     assert "training failed" in output
     assert time.monotonic() - killed_at < 120
