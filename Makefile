@@ -1,8 +1,8 @@
 # Everything runs in .venv, which deploy/setup.sh makes and keeps: it takes seconds when nothing has changed.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-# Two files of tests at once, each in one process.
-PYTEST := pytest -n 2 --dist loadfile
+# Two files of tests at once, each in one process; the end-to-end ones, which take longest, first.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
