@@ -121,6 +121,8 @@ METRICS = Table(
         "run_id": "STRING NOT NULL",
     },
 )
+# The groupings of shares that are no column: everything, and the length of a time in `created_at`.
+ALL, TIMES = "all", ("day", "week", "month")
 SHARES = Table(
     "shares",
     key=("model", "grouping", "value", "dialect"),

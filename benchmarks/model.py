@@ -26,7 +26,7 @@ from tweets import read_tweets
 
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
-from adc.evaluation.metrics import score_rows
+from adc.metrics import score_rows
 from adc.model.bundle import Bundle, load_bundle
 from adc.model.encoder import Encoder
 from adc.model.predictor import Predictor

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adc.evaluation.metrics import Score
+from adc.metrics import Score
 
 GROUP_GAP = 5.0
 NO_ANSWER_GAP = 12.0

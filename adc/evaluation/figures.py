@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from adc.evaluation.metrics import Score
 from adc.evaluation.paired import Difference
 from adc.evaluation.report import ModelReport
+from adc.metrics import Score
 
 OVERALL = ("accuracy", "macro_f1", "weighted_f1")
 # Shares of all rows at which the JSON tells the accuracy of the most confident answers.

@@ -11,10 +11,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from adc.evaluation.charts import curves, heatmap, plot
-from adc.evaluation.metrics import LabelScore, Score
 from adc.evaluation.paired import Difference
 from adc.evaluation.report import ModelReport, Report
 from adc.evaluation.selective import LengthScore
+from adc.metrics import LabelScore, Score
 from adc.model.explanation import Word
 from adc.progress import duration
 

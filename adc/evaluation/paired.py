@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from adc.evaluation.metrics import BOOTSTRAP_DRAWS, Interval, interval, mean_f1, positions
+from adc.metrics import BOOTSTRAP_DRAWS, Interval, interval, mean_f1, positions
 
 
 @dataclass(frozen=True)

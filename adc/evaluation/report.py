@@ -7,10 +7,10 @@ from datetime import datetime
 import pandas as pd
 
 from adc.dialects import Taxonomy
-from adc.evaluation.metrics import Reliability, Score
 from adc.evaluation.paired import Difference
 from adc.evaluation.selective import LengthScore, Plausible, RiskCoverage
 from adc.evaluation.shares import Corpus
+from adc.metrics import Reliability, Score
 from adc.model.explanation import Word
 
 

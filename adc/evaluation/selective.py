@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from adc.evaluation.metrics import CONFIDENCE_BINS, Interval
+from adc.metrics import CONFIDENCE_BINS, Interval
 
 # Confidence is counted in so many steps: 40 to a bin of the reliability diagram.
 CONFIDENCE_STEPS = 40 * CONFIDENCE_BINS

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import functions as F
 
 from adc.lake import Lake
-from adc.scoring.shares import ALL, TIMES
-from adc.tables import SHARES
+from adc.tables import ALL, SHARES, TIMES
 
 # Groups shown of each kind: the latest times, the largest of others.
 SHOWN = 60

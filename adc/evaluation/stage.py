@@ -19,7 +19,6 @@ from adc.errors import UsageError
 from adc.evaluation import counts
 from adc.evaluation.examples import drawn_texts, most_confident_errors
 from adc.evaluation.figures import figures, metric_rows
-from adc.evaluation.metrics import reliability, score, to_regions
 from adc.evaluation.page import render
 from adc.evaluation.paired import Difference, compare, holm
 from adc.evaluation.pipeline import left_out, stage_runs
@@ -28,10 +27,11 @@ from adc.evaluation.selective import by_length, confidence_bins, plausible, risk
 from adc.evaluation.shares import corpora
 from adc.job import Job
 from adc.lake import as_rows
+from adc.metrics import reliability, score, to_regions
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
-from adc.scoring.predict import shared_predictor, with_predictions
+from adc.predictions import shared_predictor, with_predictions
 from adc.tables import CLEAN_TWEETS, METRICS, SPLITS
 
 

@@ -17,15 +17,12 @@ from adc.errors import UsageError
 from adc.job import Job
 from adc.lake import as_rows
 from adc.model.bundle import Bundle
-from adc.tables import PREDICTIONS, SHARES
+from adc.tables import ALL, PREDICTIONS, SHARES, TIMES
 
 DRAWS = 200
 STEPS = 300
 # Of fewer tweets a bootstrap claims more than it knows: what was not drawn seems not to be there.
 LEAST_TWEETS = 100
-# What `score.shares` may name besides columns: the length of a time in `created_at`.
-TIMES = ("day", "week", "month")
-ALL = "all"
 # Columns in which nearly every tweet has a value of its own.
 NEARLY_UNIQUE = ("id", "created_at", "scored_at", "confidence", "region_confidence", "plausible", "top_k")
 

@@ -15,9 +15,9 @@ from adc.job import Job
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
-from adc.scoring.predict import shared_predictor, with_predictions
-from adc.scoring.shares import ALL, TIMES, grouping, write_shares
-from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from adc.predictions import shared_predictor, with_predictions
+from adc.scoring.shares import grouping, write_shares
+from adc.tables import ALL, CLEAN_TWEETS, PREDICTIONS, TIMES
 from adc.waves import Waves
 
 # How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a while to

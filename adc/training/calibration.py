@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from adc.evaluation.metrics import CONFIDENCE_BINS, reliability
+from adc.metrics import CONFIDENCE_BINS, reliability
 from adc.model.forward import log_softmax, softmax
 
 # Wide enough for a margin, whose unit is 1, and for naive Bayes, whose log-odds run into hundreds.
@@ -30,7 +30,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
-    """Expected calibration error (Guo et al. 2017) of logits (N, C), as `adc.evaluation.metrics` bins it."""
+    """Expected calibration error (Guo et al. 2017) of logits (N, C), as `adc.metrics` bins it."""
     probabilities = softmax(logits, temperature)
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = np.minimum(CONFIDENCE_BINS - 1, (CONFIDENCE_BINS * confidence).astype(int))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adc.evaluation.metrics import Score, score_rows
+from adc.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.tables import SPLITS
 from adc.training.average import Average

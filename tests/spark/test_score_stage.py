@@ -9,8 +9,8 @@ from adc import classify
 from adc.errors import UsageError
 from adc.lake import as_rows
 from adc.model.predictor import COLUMNS
+from adc.predictions import shared_predictor, with_predictions
 from adc.scoring import stage
-from adc.scoring.predict import shared_predictor, with_predictions
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from adc.dialects import DIALECTS
-from adc.evaluation.metrics import reliability, score, to_regions
 from adc.evaluation.paired import compare, holm
 from adc.evaluation.report import Drawn, Example, LeftOut, ModelReport, Reading, Report, StageRun
 from adc.evaluation.selective import CONFIDENCE_STEPS, by_length, confidence_bins, plausible, risk_coverage
+from adc.metrics import reliability, score, to_regions
 from adc.model.explanation import Word
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

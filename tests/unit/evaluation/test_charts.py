@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from adc.evaluation.charts import GROUP_GAP, NO_ANSWER_GAP, Cell, Span, Tick, curves, heatmap
-from adc.evaluation.metrics import score
+from adc.metrics import score
 
 REGION_OF = {"EG": "Nile", "SD": "Nile", "YE": "Yemen"}
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from adc.dialects import DIALECTS
-from adc.evaluation.metrics import Reliability, reliability, score, to_regions
 from adc.evaluation.page import Mistake, mistakes, render, shade
 from adc.evaluation.paired import Difference
 from adc.evaluation.report import (
@@ -21,6 +20,7 @@ from adc.evaluation.report import (
     StageRun,
 )
 from adc.evaluation.shares import Corpus, Group, Share
+from adc.metrics import Reliability, reliability, score, to_regions
 from adc.model.explanation import Word
 from tests.unit.evaluation.invented import NAMES, invented_report
 

@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
-from adc.evaluation.metrics import LabelScore, ReliabilityBin, reliability, score, to_regions
+from adc.metrics import LabelScore, ReliabilityBin, reliability, score, to_regions
 
 LABELS = ("EG", "SD", "MA")
 
