@@ -26,13 +26,24 @@ ROWS_SEEN = 1000
 RECORD_SHOWN = 200
 
 
-def open_archive(job: Job, path: str, shape: Shape = archive_rows, set_aside: bool = True) -> DataFrame:
+def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
     """The rows of a file in this shape; what cannot be parsed goes to quarantine and is counted.
 
-    Raises UsageError, before anything is written, for what cannot be read or found in it. A stage that may
-    raise one yet, since it judges the rows first, calls `set_aside_bad_records` itself, after that.
+    Raises UsageError, before anything is written, for what cannot be read or found in it.
     """
-    settings = _input_settings(job, path)
+    rows, set_aside = checked_archive(job, path, shape)
+    set_aside()
+    return rows
+
+
+def checked_archive(job: Job, path: str, shape: Shape = archive_rows) -> tuple[DataFrame, Callable[[], None]]:
+    """As `open_archive`, but what cannot be parsed goes to quarantine when the second is called.
+
+    For a stage that may yet refuse the rows, of which then nothing is to be written.
+    """
+    settings = job.settings.input
+    # Found out once: where the file's name does not tell its form, that takes reading some of it.
+    settings = settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
     frame = read_archive(job.lake.spark, path, settings)
     rows = shape(frame, path, settings)
     if BAD_RECORD in frame.columns:
@@ -41,26 +52,12 @@ def open_archive(job: Job, path: str, shape: Shape = archive_rows, set_aside: bo
         _tell_doubtful(job, path, tweets(frame), settings)
     if settings.labels:
         _tell_unmapped(job, path, rows, settings.labels)
-    if set_aside:
-        _set_aside(job, path, frame, settings)
-    return rows
 
+    def set_aside() -> None:
+        if BAD_RECORD in frame.columns and not job.dry_run:
+            _quarantine(job, path, frame, of_csv=settings.format == "csv")
 
-def set_aside_bad_records(job: Job, path: str) -> None:
-    """Puts into quarantine and counts what cannot be parsed of a file."""
-    settings = _input_settings(job, path)
-    _set_aside(job, path, read_archive(job.lake.spark, path, settings), settings)
-
-
-def _input_settings(job: Job, path: str) -> InputSettings:
-    # Found out once: where the file's name does not tell its form, that takes reading some of it.
-    settings = job.settings.input
-    return settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
-
-
-def _set_aside(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:
-    if BAD_RECORD in frame.columns and not job.dry_run:
-        _quarantine(job, path, frame, of_csv=settings.format == "csv")
+    return rows, set_aside
 
 
 def _refuse_unreadable(path: str, frame: DataFrame, of_csv: bool) -> None:

@@ -3,14 +3,14 @@
 import datetime
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import PurePosixPath
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import open_archive, set_aside_bad_records
+from adc.archives import checked_archive
 from adc.archives.labels import MOST_UNKNOWN, tell_unknown_labels
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
@@ -52,10 +52,10 @@ def evaluate(
     target, data = _places(job, report, labelled, split)
     given = [chosen_bundle(job.lake.files, job.settings.score, place) for place in (bundles or (None,))]
     models = list({bundle.model: bundle for bundle in given}.values())
-    truth, name = _truth(job, split, labelled)
+    truth, name, set_aside = _truth(job, split, labelled)
     truth.cache()
     try:
-        _evaluate(job, models, truth, labelled, name, target, data)
+        _evaluate(job, models, truth, set_aside, name, target, data)
     finally:
         # What is cached answers for the file by its name, also to a later run in this process.
         truth.unpersist()
@@ -85,7 +85,7 @@ def _evaluate(
     job: Job,
     models: Sequence[Bundle],
     truth: DataFrame,
-    labelled: str | None,
+    set_aside: Callable[[], None],
     name: str,
     target: str,
     data: str,
@@ -101,8 +101,7 @@ def _evaluate(
     if job.dry_run:
         job.say(f"dry run: {len(models)} models would be evaluated on {job.counts['input']:,} tweets")
         return
-    if labelled:
-        set_aside_bad_records(job, labelled)
+    set_aside()
     taxonomy = DIALECTS.restricted_to(sorted(answers.union(labels["label"])))
     predictors = [Predictor(bundle, job.settings.score) for bundle in models]
     judged = {bundle.model: _judged(job, bundle, truth).cache() for bundle in models}
@@ -133,13 +132,14 @@ def _evaluate(
     job.outputs |= {"report": job.lake.files.qualified(target), "figures": job.lake.files.qualified(data)}
 
 
-def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
-    """The labelled rows to evaluate on and what they are called.
+def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str, Callable[[], None]]:
+    """The labelled rows to evaluate on, what they are called, and what sets a file's bad records aside.
 
     Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows = open_archive(job, labelled, set_aside=False).where("dialect IS NOT NULL")
+        rows, set_aside = checked_archive(job, labelled)
+        rows = rows.where("dialect IS NOT NULL")
         tell_contradicting(job, rows)
         rows = distinct(job, rows)
         none = F.lit(None).cast("string")
@@ -147,11 +147,12 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str]:
         rows = rows.withColumns({"text": text, "clean": none, "profile_hash": none, "n_words": _words(text)})
     else:
         job.lake.require(CLEAN_TWEETS, "run clean first, or give --labelled")
-        rows = labelled_tweets(job.lake.read(CLEAN_TWEETS)).where(F.col("split") == split)
+        rows, set_aside = labelled_tweets(job.lake.read(CLEAN_TWEETS)), lambda: None
+        rows = rows.where(F.col("split") == split)
     columns = ("id", "text", "clean", "profile_hash", F.col("dialect").alias("label"))
     # In `metrics` a file that is called as a split is another thing.
     name = job.lake.files.qualified(labelled) if labelled in SPLITS else labelled
-    return rows.select(*columns, F.col("n_words").alias("words")), name or split
+    return rows.select(*columns, F.col("n_words").alias("words")), name or split, set_aside
 
 
 def _words(text: Column) -> Column:
