@@ -61,10 +61,10 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     id_ = _column(frame, settings.id, ID_NAMES, "input.id")
     _refuse_rounded(path, id_)
     written = _trimmed(_string(id_))
-    own_id = F.when(~F.lower(written).isin(*ABSENT) & ~_rounded(id_), written)
+    own_id = F.when(~_absent(written) & ~_rounded(id_), written)
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     # Else all rows without one would share a split.
-    author = F.when(~F.lower(_trimmed(author)).isin(*ABSENT), author)
+    author = F.when(~_absent(_trimmed(author)), author)
     created_at = _created_at(frame, settings)
     split = F.lit(None) if settings.split == "auto" else F.lit(settings.split)
     return frame.select(
@@ -93,7 +93,7 @@ def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column:
 def unread_times(frame: DataFrame, settings: InputSettings) -> Column:
     """What stands where a row's time should and cannot be read as one; NULL where it can, or is not there."""
     written = _created_at(frame, settings)
-    return F.when(_time(written).isNull() & ~F.lower(written).isin(*ABSENT), written)
+    return F.when(_time(written).isNull() & ~_absent(written), written)
 
 
 def kept_columns(settings: InputSettings) -> dict[str, str]:
@@ -114,6 +114,11 @@ def kept_columns(settings: InputSettings) -> dict[str, str]:
     return kept
 
 
+def _absent(trimmed: Column) -> Column:
+    """Whether it is what programs write where there is nothing; NULL of NULL."""
+    return F.lower(trimmed).isin(*ABSENT)
+
+
 def _rounded(id_: Found | None) -> Column:
     return _trimmed(_string(id_)).rlike(ROUNDED)
 
@@ -123,7 +128,7 @@ def _dialect(frame: DataFrame, settings: InputSettings) -> Column:
     written = _trimmed(_string(_column(frame, settings.label, LABEL_NAMES, "input.label")))
     if settings.labels:
         written = as_codes(written, read_labels(Files(frame.sparkSession), settings.labels))
-    return F.when(~F.lower(written).isin(*ABSENT), written)
+    return F.when(~_absent(written), written)
 
 
 def _kept(frame: DataFrame, given: str) -> Column:
