@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import kept_columns, open_archive
@@ -104,12 +104,11 @@ def kept_among(job: Job, rows: DataFrame) -> list[str]:
     return [name for name in kept_columns(job.settings.input) if name in rows.columns]
 
 
-def no_labels(job: Job) -> Column:
-    """The spellings that input.labels maps to nothing, in lower case, as an array."""
+def no_labels(job: Job) -> list[str]:
+    """The spellings that input.labels maps to nothing, in lower case."""
     path = job.settings.input.labels
     codes = read_labels(job.lake.files, path) if path else {}
-    nothing = (F.lit(spelling) for spelling, code in codes.items() if code is None)
-    return F.array(*nothing).cast("array<string>")
+    return [spelling for spelling, code in codes.items() if code is None]
 
 
 def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
@@ -126,15 +125,18 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     values = {name: f"new.`{name}`" for name in table.columns} | {
         name: f"coalesce(new.`{name}`, old.`{name}`)" for name in ("dialect", "author", "created_at", *kept)
     }
-    # But of a spelling that stands for no label none is left.
-    known = "if(array_contains(new._nothing, lower(old.dialect)), NULL, old.dialect)"
-    values["dialect"] = f"coalesce(new.dialect, {known})"
+    told = rows
+    if nothing := no_labels(job):
+        # But of a spelling that stands for no label none is left.
+        told = rows.withColumn("_nothing", F.array(*map(F.lit, nothing)))
+        known = "if(array_contains(new._nothing, lower(old.dialect)), NULL, old.dialect)"
+        values["dialect"] = f"coalesce(new.dialect, {known})"
     if job.settings.input.split == "auto":
         # The split follows from the author where one is known, or it would change with the archive.
         values["split"] = "if(new.author IS NULL AND old.author IS NOT NULL, old.split, new.split)"
     job.lake.merge(
         table,
-        rows.withColumn("_nothing", no_labels(job)),
+        told,
         update=values,
         delete_if="new.reason IS NOT NULL",
         insert_if="new.reason IS NULL",
