@@ -69,7 +69,8 @@ class Submitter:
         try:
             until(reached, running=[process])
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         return process.communicate()[0]
 
     def staged_wave(self, stage: str) -> Callable[[], bool]:

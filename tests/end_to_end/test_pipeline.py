@@ -46,11 +46,17 @@ def test_scrape_brings_every_text_through_faults(
     assert table(submit.lake, "raw_tweets", ["id", "dialect", "text"]) == sorted(corpus)
 
 
-def test_clean_takes_every_found_tweet(submit: Submitter) -> None:
+def test_clean_takes_every_found_tweet_once(submit: Submitter) -> None:
     counts = done(submit("clean"))
     assert counts["input"] == 1500 == counts["clean"] + counts["quarantined"]
     assert counts["clean"] > 1400
-    assert len(table(submit.lake, "clean_tweets", ["id"])) == counts["clean"]
+    before = table(submit.lake, "clean_tweets", ["id", "clean", "split"])
+    assert len(before) == counts["clean"]
+
+    again = done(submit("clean"))
+
+    assert again["input"] == 0
+    assert table(submit.lake, "clean_tweets", ["id", "clean", "split"]) == before
 
 
 def test_two_ranks_train_a_bundle_that_beats_guessing(submit: Submitter, bundle: Path) -> None:
