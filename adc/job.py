@@ -126,6 +126,8 @@ def run_job(
         spark = spark_session(f"adc {stage}", settings)
         lake = Lake(spark, settings.lake)
         lake.require_metastore()
+        if not args.dry_run:
+            lake.require_writable()
         job = Job(stage, settings, lake, new_run_id(stage), args.dry_run)
     except AdcError as error:
         print(f"{stage}: {error}", file=sys.stderr)

@@ -1,6 +1,8 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from delta import DeltaTable
@@ -10,7 +12,7 @@ from pyspark.sql import functions as F
 
 from adc.conflicts import CREATE_ATTEMPTS, retry_conflicts
 from adc.errors import UsageError
-from adc.files import Files
+from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
 
@@ -52,6 +54,21 @@ class Lake:
                 f"lake.catalog={self._catalog}: this Spark has no metastore and would forget the tables with "
                 "the run; give it one (spark.sql.catalogImplementation=hive), or leave lake.catalog unset"
             )
+
+    def require_writable(self) -> None:
+        """Raises UsageError where the lake is a folder of this machine that cannot be written.
+
+        Of HDFS or an object store only writing tells.
+        """
+        folder = local_path(self.root)
+        if folder is None:
+            return
+        # What is in a folder that may not be looked into counts as not there.
+        place = next(path for path in (Path(folder), *Path(folder).parents) if os.access(path, os.F_OK))
+        if not place.is_dir():
+            raise UsageError(f"lake.root={folder}: {place} is not a folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise UsageError(f"lake.root={folder}: {place} cannot be written")
 
     def path(self, *parts: str) -> str:
         """The URI of something under the lake's root."""

@@ -171,15 +171,3 @@ def test_a_disk_that_is_full_fails_the_run_and_loses_nothing(
     again = submit("scrape", *arguments(server, corpus_file))
     assert again.status == 0, again.output
     complete(submit, corpus)
-
-
-def test_a_lake_that_cannot_be_written_is_named(
-    submit: Submitter, corpus_file: Path, serve: Callable[..., LookupServer], tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    nowhere = replace(submit, lake=tmp_path / "file" / "lake")
-    server = serve()
-    run = nowhere("scrape", *arguments(server, corpus_file))
-    assert run.status in (1, 2), run.output
-    assert str(nowhere.lake) in run.output
-    assert server.statistics.requests == 0

@@ -196,15 +196,38 @@ def test_an_empty_value_is_wrong_usage(lake: Lake, capsys) -> None:
     assert "argument --summary: it is empty" in capsys.readouterr().err
 
 
-def test_a_lake_that_cannot_be_written_leaves_a_summary(
+def test_a_lake_in_what_is_no_folder_is_refused(
     run: Callable[..., tuple[int, dict | None]], tmp_path: Path, capsys
 ) -> None:
     (tmp_path / "file").write_text("")
+    assert run(stage, "--set", f"lake.root={tmp_path}/file/lake") == (2, None)
+    told = capsys.readouterr().err
+    assert told == f"clean: lake.root={tmp_path}/file/lake: {tmp_path}/file is not a folder\n"
 
+
+def test_a_lake_that_may_not_be_written_is_refused_but_for_a_dry_run(
+    run: Callable[..., tuple[int, dict | None]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
+) -> None:
+    # Whoever runs the tests may be root, who may write anywhere.
+    access = os.access
+    barred = {(str(tmp_path), os.W_OK | os.X_OK)}
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: (str(path), mode) not in barred and access(path, mode)
+    )
+    assert run(stage, "--set", f"lake.root={tmp_path}/new/lake") == (2, None)
+    told = capsys.readouterr().err
+    assert told == f"clean: lake.root={tmp_path}/new/lake: {tmp_path} cannot be written\n"
+    assert run(stage, "--dry-run", "--set", f"lake.root={tmp_path}/new/lake")[0] == 0
+
+
+def test_a_lake_that_can_no_longer_be_written_leaves_a_summary(
+    run: Callable[..., tuple[int, dict | None]], tmp_path: Path, capsys
+) -> None:
     def call(job: Job, args: argparse.Namespace) -> None:
+        (tmp_path / "gone").write_text("")
         job.lake.append(RUNS, job.lake.read(RUNS))
 
-    status, summary = run(call, "--set", f"lake.root={tmp_path}/file/lake")
+    status, summary = run(call, "--set", f"lake.root={tmp_path}/gone")
     assert (status, summary and summary["status"]) == (1, "failed")
     assert "clean: the table runs cannot be written: " in capsys.readouterr().err
 
