@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.conflicts import CREATE_ATTEMPTS, retry_conflicts
+from adc.delta_files import delta_files
 from adc.errors import UsageError
 from adc.files import Files, local_path
 from adc.settings import LakeSettings
@@ -272,11 +273,7 @@ class Lake:
 
         OPTIMIZE writes a clustered table of up to 100 GB anew, not only its small files.
         """
-        # Delta's Python has no way to a table's log.
-        jvm: Any = self.spark._jvm
-        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, location)
-        files = DataFrame(log.unsafeVolatileSnapshot().allFiles().toDF(), self.spark)
-        small = files.where(F.col("size") < SMALL_FILE_BYTES)
+        small = delta_files(self.spark, location).where(F.col("size") < SMALL_FILE_BYTES)
         number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
         return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
 

@@ -1,6 +1,7 @@
 """Score clean tweets, or any archive of texts, into the table predictions.
 
-Without --input: what is new or changed in clean_tweets since this model's last run.
+Without --input: what is new or changed in clean_tweets since this model's last run. Of a folder: the files
+that are.
 """
 
 import sys

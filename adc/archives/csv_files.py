@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from adc.archives.lines import data_names, folder_columns, literal
+from adc.archives.lines import Source, folder_columns
 from adc.archives.tweets import BAD_RECORD, named
 from adc.errors import UsageError
 
@@ -20,13 +20,15 @@ HEADER_LINES = 20
 FILES_COMPARED = 100
 
 
-def read_csv(spark: SparkSession, path: str) -> DataFrame:
+def read_csv(spark: SparkSession, source: Source) -> DataFrame:
     """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
-    _refuse_other_headers(spark, path)
-    lines = _header_lines(spark, path)
+    path = source.path
+    _refuse_other_headers(spark, source)
+    lines = _header_lines(spark, source)
     separator, line_ending = _csv_shape(lines)
     reader = (
-        spark.read.option("header", True)
+        source.reader(spark)
+        .option("header", True)
         .option("multiLine", True)
         .option("escape", '"')
         .option("sep", separator)
@@ -37,7 +39,7 @@ def read_csv(spark: SparkSession, path: str) -> DataFrame:
         reader = reader.option("lineSep", line_ending)
     # Not left to Spark: it renames what is there twice, keeps blanks around names, and takes the path for a
     # pattern once more.
-    names, partitions = _header(path, lines), folder_columns(spark, path)
+    names, partitions = _header(path, lines), folder_columns(spark, source)
     if not names:
         return spark.createDataFrame([], StructType())
     if _is_id(names):
@@ -46,7 +48,7 @@ def read_csv(spark: SparkSession, path: str) -> DataFrame:
     _refuse_repeated(path, [*names, *partitions])
     # A tweet id that has been a number once may have lost its last digits.
     schema = StructType([StructField(name, StringType()) for name in (*names, BAD_RECORD)])
-    rows = reader.schema(schema).csv(literal(path))
+    rows = reader.schema(schema).csv(source.places)
     last = names[-1]
     # Line by line a file may end in \n or \r\n: of the latter the \r is left at the last column.
     end = named(last)
@@ -56,13 +58,15 @@ def read_csv(spark: SparkSession, path: str) -> DataFrame:
     return rows.where(~blank).withColumn(last, cut)
 
 
-def _refuse_other_headers(spark: SparkSession, path: str) -> None:
+def _refuse_other_headers(spark: SparkSession, source: Source) -> None:
     """Spark takes the columns of a folder's other files by their places in the first one's header."""
-    names = data_names(spark, path)
+    path, names = source.path, source.data_names(spark)
     if len(names) < 2:
         return
-    files = {name: f"{path}/{name}" for name in names[:FILES_COMPARED]}
-    headers = {name: _compared(_header(file, _header_lines(spark, file))) for name, file in files.items()}
+    headers = {
+        name: _compared(_header(f"{path}/{name}", _header_lines(spark, source.within(name))))
+        for name in names[:FILES_COMPARED]
+    }
     # An empty file has no rows that could be taken for others.
     written = [(name, header) for name, header in headers.items() if header]
     for name, header in written:
@@ -90,13 +94,13 @@ def _refuse_repeated(path: str, names: list[str]) -> None:
             raise UsageError(f"input {path}: it has {number} columns named {name}; leave one or rename them")
 
 
-def _header_lines(spark: SparkSession, path: str) -> list[str]:
+def _header_lines(spark: SparkSession, source: Source) -> list[str]:
     """The first lines, among which the header is.
 
     Not only those that hold more than blanks: to Spark's parser, too, an empty line alone is none.
     """
-    lines = spark.read.option("lineSep", "\n").text(literal(path)).where("value != ''").take(HEADER_LINES)
-    return [row[0] for row in lines]
+    lines = source.reader(spark).option("lineSep", "\n").text(source.places)
+    return [row[0] for row in lines.where("value != ''").take(HEADER_LINES)]
 
 
 def _header(path: str, lines: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from adc.archives.columns import archive_rows, hashed, rounded_ids, unread_times
 from adc.archives.labels import LABELS_SHOWN, read_labels, shown_labels
+from adc.archives.lines import Source
 from adc.archives.readers import form_of, read_archive
 from adc.archives.tweets import BAD_RECORD, named, tweets
 from adc.dialects import DIALECTS
@@ -26,25 +27,27 @@ ROWS_SEEN = 1000
 RECORD_SHOWN = 200
 
 
-def open_archive(job: Job, path: str, shape: Shape = archive_rows) -> DataFrame:
+def open_archive(job: Job, source: Source, shape: Shape = archive_rows) -> DataFrame:
     """The rows of a file in this shape; what cannot be parsed goes to quarantine and is counted.
 
     Raises UsageError, before anything is written, for what cannot be read or found in it.
     """
-    rows, set_aside = checked_archive(job, path, shape)
+    rows, set_aside = checked_archive(job, source, shape)
     set_aside()
     return rows
 
 
-def checked_archive(job: Job, path: str, shape: Shape = archive_rows) -> tuple[DataFrame, Callable[[], None]]:
+def checked_archive(
+    job: Job, source: Source, shape: Shape = archive_rows
+) -> tuple[DataFrame, Callable[[], None]]:
     """As `open_archive`, but what cannot be parsed goes to quarantine when the second is called.
 
     For a stage that may yet refuse the rows, of which then nothing is to be written.
     """
-    settings = job.settings.input
+    path, settings = source.path, job.settings.input
     # Found out once: where the file's name does not tell its form, that takes reading some of it.
-    settings = settings.model_copy(update={"format": form_of(job.lake.spark, path, settings)})
-    frame = read_archive(job.lake.spark, path, settings)
+    settings = settings.model_copy(update={"format": form_of(job.lake.spark, source, settings)})
+    frame = read_archive(job.lake.spark, source, settings)
     rows = shape(frame, path, settings)
     if BAD_RECORD in frame.columns:
         _refuse_unreadable(path, frame, of_csv=settings.format == "csv")

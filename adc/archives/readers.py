@@ -12,16 +12,9 @@ from pyspark.sql import functions as F
 
 from adc.archives.csv_files import read_csv
 from adc.archives.json_values import spans_lines, split_texts
-from adc.archives.lines import (
-    BEGINNING,
-    data_names,
-    first_lines,
-    folder_columns,
-    literal,
-    raw_lines,
-    valid_texts,
-)
+from adc.archives.lines import BEGINNING, Source, first_lines, folder_columns, raw_lines, valid_texts
 from adc.archives.tweets import BAD_RECORD, named
+from adc.delta_files import delta_rows
 from adc.errors import UsageError, java_cause
 from adc.files import Files
 from adc.settings import InputSettings
@@ -53,17 +46,17 @@ TOGETHER = r"\}\s*\{\s*\""
 LINES_SEEN = 100
 
 
-def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> DataFrame:
+def read_archive(spark: SparkSession, source: Source, settings: InputSettings) -> DataFrame:
     """The rows of a Delta table, or of Parquet, CSV, JSON or plain text files.
 
     Where lines of JSON cannot be parsed there is a column BAD_RECORD with the line in its row.
     Raises UsageError naming the file when it is not there or cannot be read as its form.
     """
-    form = form_of(spark, path, settings)
+    path, form = source.path, form_of(spark, source, settings)
     try:
         if form in TEXT_FORMS:
-            _refuse_other_encodings(spark, path)
-        frame = _read(spark, path, form)
+            _refuse_other_encodings(spark, source)
+        frame = _read(spark, source, form)
     except (AnalysisException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
     if frame.columns == [BAD_RECORD]:
@@ -71,29 +64,30 @@ def read_archive(spark: SparkSession, path: str, settings: InputSettings) -> Dat
     return frame
 
 
-def form_of(spark: SparkSession, path: str, settings: InputSettings) -> str:
+def form_of(spark: SparkSession, source: Source, settings: InputSettings) -> str:
     """The form of a file or folder as set, or by Delta's log in it, its name's ending or its first bytes.
 
     Raises UsageError when it is not there, or nothing tells its form.
     """
+    path = source.path
     if WEB_ADDRESS.match(path):
         # Hadoop has a file system of these, to which everything exists.
         raise UsageError(f"input {path}: nothing is read from the web; download it, and name the file")
     try:
-        return _form(spark, path, settings)
+        return _form(spark, source, settings)
     except (AnalysisException, IllegalArgumentException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read: {_reason(error)}") from None
 
 
-def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
-    files = Files(spark)
+def _form(spark: SparkSession, source: Source, settings: InputSettings) -> str:
+    path, files = source.path, Files(spark)
     if not files.exists(path):
         raise UsageError(f"input {path} does not exist")
     names = files.names(path)
     if not names:
         raise UsageError(f"input {path} is an empty folder")
     is_delta = "_delta_log" in names
-    if not is_delta and not data_names(spark, path):
+    if not is_delta and not source.data_names(spark):
         raise UsageError(
             f"input {path}: Spark leaves out files whose name begins with _ or a dot, as {names[0]}; "
             "rename it"
@@ -103,13 +97,13 @@ def _form(spark: SparkSession, path: str, settings: InputSettings) -> str:
         return settings.format
     if is_delta:
         return "delta"
-    for name in map(str.lower, [path, *names]):
+    for name in map(str.lower, [path, *(source.names or names)]):
         for compression in COMPRESSIONS:
             name = name.removesuffix(compression)
         for ending, form in FORMAT_OF_ENDING.items():
             if name.endswith(ending):
                 return form
-    first = first_lines(spark, path)[0].lstrip("\ufeff \t\r")
+    first = first_lines(spark, source)[0].lstrip("\ufeff \t\r")
     for beginning, form in FORMAT_OF_BEGINNING.items():
         if first.startswith(beginning):
             return form
@@ -141,72 +135,72 @@ def _no_objects(frame: DataFrame) -> str:
     return 'its values are no objects; each has to be one, such as {"id": "1", "text": "…"}'
 
 
-def _read(spark: SparkSession, path: str, form: str) -> DataFrame:
+def _read(spark: SparkSession, source: Source, form: str) -> DataFrame:
     if form == "csv":
-        return read_csv(spark, path)
+        return read_csv(spark, source)
     if form == "json":
-        return _read_json(spark, path)
+        return _read_json(spark, source)
     if form == "text":
-        return spark.read.text(literal(path))
+        return source.reader(spark).text(source.places)
     if form == "parquet":
-        return _read_parquet(spark, path)
-    return spark.read.format(form).load(path)
+        return _read_parquet(spark, source)
+    if source.names is not None:
+        return delta_rows(spark, source.path, source.names)
+    return spark.read.format(form).load(source.path)
 
 
-def _read_json(spark: SparkSession, path: str) -> DataFrame:
+def _read_json(spark: SparkSession, source: Source) -> DataFrame:
     """A row an object, its numbers as they are written; what cannot be parsed is in BAD_RECORD."""
     # An id that has been a float is another id.
-    reader = spark.read.option("primitivesAsString", True)
-    if spans_lines(*first_lines(spark, path)):
-        texts = valid_texts(spark, path, wholetext=True)
+    reader = source.reader(spark).option("primitivesAsString", True)
+    if spans_lines(*first_lines(spark, source)):
+        texts = valid_texts(spark, source, wholetext=True)
         return reader.json(texts.mapInArrow(split_texts, "value STRING"))
-    lines = valid_texts(spark, path).where(F.btrim("value", F.lit(" \t\r")) != "")
+    lines = valid_texts(spark, source).where(F.btrim("value", F.lit(" \t\r")) != "")
     together = F.col("value").rlike(TOGETHER)
     # Lines that are taken apart would lose their partition columns.
-    if not folder_columns(spark, path) and not lines.where(together).isEmpty():
+    if not folder_columns(spark, source) and not lines.where(together).isEmpty():
         apart = lines.where(together).mapInArrow(split_texts, "value STRING")
         return reader.json(lines.where(~together).union(apart))
-    frame = reader.json(literal(path))
+    frame = reader.json(source.places)
     if BAD_RECORD in frame.columns:
         # From a file Spark would not read the bad lines alone, or only count the others.
         return reader.schema(frame.schema).json(lines)
     return frame
 
 
-def _read_parquet(spark: SparkSession, path: str) -> DataFrame:
+def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
     """The columns that any of a folder's files has; one that has other types in other files, as strings."""
-    reader = spark.read.option("mergeSchema", True)
+    reader = source.reader(spark).option("mergeSchema", True)
     try:
-        return reader.parquet(literal(path))
+        return reader.parquet(*source.places)
     except (AnalysisException, Py4JJavaError):
-        names = data_names(spark, path)
+        names = source.data_names(spark)
         if len(names) < 2:
             raise
-    # So that columns which folders name are there, as when Spark reads them all.
-    reader = reader.option("basePath", path)
+    reader = reader.option("basePath", source.path)
     alike: dict[str, list[str]] = defaultdict(list)
     types: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        place = literal(f"{path}/{name}")
-        schema = reader.parquet(place).schema
-        alike[schema.json()].append(place)
+        schema = reader.parquet(*source.within(name).places).schema
+        alike[schema.json()].append(name)
         for field in schema:
             types[field.name.lower()].add(field.dataType.simpleString())
     parts = []
-    for places in alike.values():
-        part = reader.parquet(*places)
+    for same in alike.values():
+        part = reader.parquet(*Source(source.path, tuple(same)).places)
         mixed = [name for name in part.columns if len(types[name.lower()]) > 1]
         parts.append(part.withColumns({name: named(name).cast("string") for name in mixed}))
     return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
 
 
-def _refuse_other_encodings(spark: SparkSession, path: str) -> None:
+def _refuse_other_encodings(spark: SparkSession, source: Source) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
-    lines = [row[0] for row in raw_lines(spark, path).select(beginning).take(LINES_SEEN)]
+    lines = [row[0] for row in raw_lines(spark, source).select(beginning).take(LINES_SEEN)]
     if not are_utf8(lines):
         raise UsageError(
-            f"input {path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
+            f"input {source.path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
             "(-f UTF-16 for what Excel calls Unicode)"
         )
 

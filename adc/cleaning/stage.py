@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import kept_columns, open_archive
+from adc.archives import Untaken, kept_columns, open_archive
 from adc.archives.labels import read_labels
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
@@ -21,19 +21,22 @@ FEW_SPLITS = 4
 
 
 def clean(job: Job, path: str | None = None, full: bool = False) -> None:
-    """Cleans what is new or changed in `raw_tweets` since the last run, or all of the archive at `path`.
+    """Cleans what is new or changed in `raw_tweets`, or in the archive at `path`, since the last run.
 
-    `full` cleans all of `raw_tweets` again. Raises UsageError for input or a profile that is wrong.
+    A file alone is cleaned whole, and `full` cleans all there is again. Raises UsageError for input or a
+    profile that is wrong.
     """
     profile = load_profile(job.settings.clean.profile)
     job.count(input=0, duplicate=0, clean=0, quarantined=0)
     waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
+    limits = job.settings.clean
+    rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
     if path:
-        rows = open_archive(job, path)
+        untaken = Untaken(job, path, CLEAN_TWEETS, rules, anew=full)
+        if not untaken.nothing:
+            clean_archive(job, waves, untaken)
         if job.dry_run:
-            job.say(f"dry run: {rows.count():,} rows of {path} would be cleaned")
             return
-        waves.run([on_all_slots(rows)])
     else:
         job.lake.require(RAW_TWEETS, "run scrape first, or give --input")
         if job.dry_run:
@@ -41,13 +44,21 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
                 f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
             )
             return
-        limits = job.settings.clean
-        rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
         waves.stream(RAW_TWEETS, CLEAN_TWEETS, rules, anew=full)
     job.wrote(CLEAN_TWEETS, QUARANTINE)
     for table in (CLEAN_TWEETS, QUARANTINE):
         job.lake.ensure(table)
         job.lake.compact(table)
+
+
+def clean_archive(job: Job, waves: Waves, untaken: Untaken) -> None:
+    """Cleans what is untaken of an archive; in a dry run says how much that is."""
+    rows = open_archive(job, untaken.source)
+    if job.dry_run:
+        job.say(f"dry run: {rows.count():,} rows of {untaken.source.path} would be cleaned")
+        return
+    with untaken.taking():
+        waves.run([on_all_slots(rows)])
 
 
 def on_all_slots(rows: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import checked_archive
+from adc.archives import Source, checked_archive
 from adc.archives.labels import MOST_UNKNOWN, tell_unknown_labels
 from adc.cleaning.patterns import ARABIC_LETTER
 from adc.dialects import DIALECTS, Taxonomy
@@ -138,7 +138,7 @@ def _truth(job: Job, split: str, labelled: str | None) -> tuple[DataFrame, str, 
     Columns: id, text, clean, profile_hash, label, words (Arabic ones; of a file those of the text as it is).
     """
     if labelled:
-        rows, set_aside = checked_archive(job, labelled)
+        rows, set_aside = checked_archive(job, Source(labelled))
         rows = rows.where("dialect IS NOT NULL")
         tell_contradicting(job, rows)
         rows = distinct(job, rows)

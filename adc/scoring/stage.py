@@ -8,10 +8,11 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import kept_columns, open_archive
+from adc.archives import Untaken, kept_columns, open_archive
 from adc.duplicates import distinct, latest_changes
 from adc.errors import UsageError
 from adc.job import Job
+from adc.lake import key_range
 from adc.model.bundle import Bundle
 from adc.model.predictor import Predictor
 from adc.model.store import chosen_bundle
@@ -31,10 +32,10 @@ SHUFFLE = {
 
 
 def score(job: Job, path: str | None = None, bundle_path: str | None = None, replace: bool = False) -> None:
-    """Scores what is new or changed in `clean_tweets` since this model's last run, or the archive at `path`.
+    """Scores what is new or changed in `clean_tweets`, or the archive at `path`, since this model's last run.
 
-    `replace` scores again what this model has scored before. Raises UsageError for a bundle or input
-    that is missing or wrong.
+    A file alone is read whole. `replace` scores again what this model has scored before. Raises UsageError
+    for a bundle or input that is missing or wrong.
     """
     lake = job.lake
     bundle = chosen_bundle(lake.files, job.settings.score, bundle_path)
@@ -44,40 +45,25 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
     job.count(input=0, scored=0, noted=0, duplicate=0, skipped=0)
     shared = shared_predictor(lake.spark, bundle, job.settings.score)
     waves = Waves(job, lambda rows: scored(job, shared, rows), lambda staged: commit_scored(job, staged))
+    told, kept = job.settings.score, kept_columns(job.settings.input)
+    rules = f"{bundle.model}-{told.abstain_below:.15g}-{told.plausible_mass:.15g}-{told.top_k}"
     if path:
-        rows = open_archive(job, path)
+        untaken = Untaken(job, path, PREDICTIONS, rules, bundle.model, anew=replace)
+        if not untaken.nothing:
+            score_archive(job, waves, bundle, untaken, replace)
         if job.dry_run:
-            new = rows if replace else unscored(job, bundle, rows).where("skipped IS NULL")
-            number = new.select("id").distinct().count()
-            job.say(f"dry run: {number:,} rows of {path} would be scored")
             return
-        size = lake.files.size(path)
-        if size <= lake.wave_bytes:
-            # One shuffle for equal ids and for the parts to score, at least one for each task slot.
-            number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
-            rows = rows.repartition(number, "id")
-            waves.run([distinct(job, rows if replace else unscored(job, bundle, rows))])
-        else:
-            # Each of several waves is merged into a range of ids and leaves the rest of the table alone.
-            rows = rows if replace else unscored(job, bundle, rows)
-            archive = staged_archive(job, rows.repartitionByRange("id"))
-            (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
-            waves.total = whole[0]
-            waves.run(parts(job, archive))
     else:
         lake.require(CLEAN_TWEETS, "run clean first, or give --input")
         if job.dry_run:
             job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
             return
-        kept = kept_columns(job.settings.input)
         for name in kept:
             if name.lower() not in map(str.lower, lake.read(CLEAN_TWEETS).columns):
                 raise UsageError(
                     f"input.keep={kept[name]}: {lake.where(CLEAN_TWEETS)} has no column {name}; "
                     "run clean with --input and the same input.keep first"
                 )
-        told = job.settings.score
-        rules = f"{bundle.model}-{told.abstain_below:.15g}-{told.plausible_mass:.15g}-{told.top_k}"
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
         waves.stream(CLEAN_TWEETS, PREDICTIONS, rules, bundle.model, anew=replace)
@@ -101,13 +87,43 @@ def refuse_wrong_groupings(job: Job) -> None:
         grouping(name, list(dict.fromkeys(known)))
 
 
-def unscored(job: Job, bundle: Bundle, rows: DataFrame) -> DataFrame:
-    """Marks as `skipped` the rows that this model has scored before, and takes their texts away."""
-    known = (
-        job.lake.read(PREDICTIONS)
-        .where(F.col("model") == bundle.model)
-        .select("id", F.lit(True).alias("skipped"))
-    )
+def score_archive(job: Job, waves: Waves, bundle: Bundle, untaken: Untaken, replace: bool) -> None:
+    """Scores what is untaken of an archive; in a dry run says how much that is."""
+    lake, rows = job.lake, open_archive(job, untaken.source)
+    known = None if replace else scored_before(job, bundle, rows if untaken.some else None)
+    if job.dry_run:
+        number = unscored(rows, known).where("skipped IS NULL").select("id").distinct().count()
+        job.say(f"dry run: {number:,} rows of {untaken.source.path} would be scored")
+        return
+    size = untaken.bytes
+    with untaken.taking():
+        if size <= lake.wave_bytes:
+            # One shuffle for equal ids and for the parts to score, at least one for each task slot.
+            number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
+            waves.run([distinct(job, unscored(rows.repartition(number, "id"), known))])
+        else:
+            # Each of several waves is merged into a range of ids and leaves the rest of the table alone.
+            archive = staged_archive(job, unscored(rows, known).repartitionByRange("id"))
+            (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
+            waves.total = whole[0]
+            waves.run(parts(job, archive))
+
+
+def scored_before(job: Job, bundle: Bundle, among: DataFrame | None) -> DataFrame:
+    """The ids that this model has scored, at least those `among` these rows.
+
+    New tweets have ids in a range of their own, so that little of the table need be read.
+    """
+    known = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
+    if among is not None:
+        known = known.where(F.col("id").between(*key_range(among, "id")))
+    return known.select("id", F.lit(True).alias("skipped"))
+
+
+def unscored(rows: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Marks as `skipped` the rows whose ids are `known`, and takes their texts away."""
+    if known is None:
+        return rows.withColumn("skipped", F.lit(None).cast("boolean"))
     return rows.join(known, "id", "left").withColumn("text", F.expr("if(skipped IS NULL, text, NULL)"))
 
 

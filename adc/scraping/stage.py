@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives import id_rows, open_archive
+from adc.archives import Source, id_rows, open_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.samples import write_sample_corpus
@@ -58,7 +58,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
     if size and size > most:
         raise UsageError(f"scrape.batch_size={size}: scrape.api={api} takes at most {most} ids a request")
     with _api(job, ids) as (url, path):
-        rows = open_archive(job, path, id_rows)
+        rows = open_archive(job, Source(path), id_rows)
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
         try:
             _report(job, work)

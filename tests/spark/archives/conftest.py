@@ -1,6 +1,6 @@
 import pytest
 
-from adc.archives import archive_rows, read_archive
+from adc.archives import Source, archive_rows, read_archive
 from adc.settings import InputSettings
 from tests.spark.contents import rows
 
@@ -15,6 +15,6 @@ def read(spark, tmp_path):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         given = InputSettings(**settings)
-        return rows(shape(read_archive(spark, str(path), given), str(path), given), *columns)
+        return rows(shape(read_archive(spark, Source(str(path)), given), str(path), given), *columns)
 
     return run

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from adc.archives import id_rows, open_archive, read_archive
+from adc.archives import Source, id_rows, open_archive, read_archive
 from adc.archives.tweets import BAD_RECORD
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
@@ -47,14 +47,14 @@ def test_what_cannot_be_parsed_goes_to_quarantine_and_the_rest_is_read(job, lake
     score(this, str(torn), bundle_path)
     assert (this.counts["input"], this.counts["quarantined.bad_record"]) == (2, 3)
     assert lake.read(QUARANTINE).where("stage = 'score'").count() == 2
-    assert rows(open_archive(job("scrape"), str(torn), id_rows), "id") == [("0",), ("2",)]
+    assert rows(open_archive(job("scrape"), Source(str(torn)), id_rows), "id") == [("0",), ("2",)]
 
 
 def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, tmp_path):
     path = tmp_path / "a.csv"
     lines = ["id,text,dialect\r", "1,سلام,EG", "2,هلا,SA\r", "", "3,صباح الخير, يا ناس,EG", "4,قصير"]
     path.write_bytes("\n".join([*lines, '5,"a\r\nb",\r', ""]).encode())
-    frame = read_archive(spark, str(path), InputSettings())
+    frame = read_archive(spark, Source(str(path)), InputSettings())
     bad = [row[0] for row in frame.where(f"{BAD_RECORD} IS NOT NULL").select(BAD_RECORD).collect()]
     assert [record.split(",")[0] for record in bad] == ["3", "4"]
     good = frame.where(f"{BAD_RECORD} IS NULL").drop(BAD_RECORD)
@@ -75,7 +75,7 @@ def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, 
 )
 def test_a_quotation_mark_that_is_not_closed_is_told(job, lake, tmp_path, capsys, rows, told):
     (tmp_path / "a.csv").write_text("\n".join(["id,text,dialect", *rows, ""]))
-    open_archive(job("clean"), str(tmp_path / "a.csv"))
+    open_archive(job("clean"), Source(str(tmp_path / "a.csv")))
     assert ("holds what looks like other rows: a quotation mark" in capsys.readouterr().out) == told
 
 
@@ -94,4 +94,4 @@ def test_a_file_of_bad_records_alone_is_refused(job, lake, tmp_path, dry_run, na
         clean(job("clean", dry_run), str(tmp_path / name))
     assert not lake.exists(QUARANTINE)
     (tmp_path / "none.csv").write_text("id,text\n")
-    assert rows(open_archive(job("clean", dry_run), str(tmp_path / "none.csv")), "id") == []
+    assert rows(open_archive(job("clean", dry_run), Source(str(tmp_path / "none.csv"))), "id") == []

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adc.archives import archive_rows, id_rows, open_archive
+from adc.archives import Source, archive_rows, id_rows, open_archive
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
 from adc.scoring.stage import score
@@ -169,7 +169,7 @@ def test_times_that_cannot_be_read_are_told(job, tmp_path, capsys):
     path = tmp_path / "a.csv"
     times = ("2020-01-02", "02/01/2020", "nan", "NaT", "", "03/01/2020")
     path.write_text("id,text,date\n" + "".join(f"{n},نص,{time}\n" for n, time in enumerate(times)))
-    open_archive(job("clean"), str(path))
+    open_archive(job("clean"), Source(str(path)))
     told = "2 of the first 1,000 times cannot be read, as 02/01/2020; such a row has none"
     assert told in capsys.readouterr().out
 
@@ -189,7 +189,7 @@ def test_labels_are_spelled_by_the_users_own_file(job, read, tmp_path, capsys):
         assert [label for _, label in found] == expected
         found = read("a.csv", content, ("id", "dialect"), id_rows, labels=str(tmp_path / name))
         assert [label for _, label in found] == expected
-    open_archive(job("clean", input__labels=tmp_path / "labels.csv"), str(tmp_path / "a.csv"))
+    open_archive(job("clean", input__labels=tmp_path / "labels.csv"), Source(str(tmp_path / "a.csv")))
     assert "no code and not in …/labels.csv, kept as they are: Gulf\n" in capsys.readouterr().out.replace(
         str(tmp_path), "…"
     )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc import classify
-from adc.archives import id_rows, read_archive
+from adc.archives import Source, id_rows, read_archive
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
 from adc.settings import InputSettings
@@ -106,7 +106,7 @@ def test_plain_lines_are_texts_or_ids(read):
 
 def test_a_csv_of_one_column_is_not_cut_at_its_commas(spark, tmp_path):
     (tmp_path / "a.csv").write_text("text\nسلام, يا ناس\n")
-    frame = read_archive(spark, str(tmp_path / "a.csv"), InputSettings())
+    frame = read_archive(spark, Source(str(tmp_path / "a.csv")), InputSettings())
     assert [row["text"] for row in frame.collect()] == ["سلام, يا ناس"]
 
 
@@ -284,4 +284,4 @@ def test_addresses_of_the_web_are_refused_by_name(spark, form):
     with pytest.raises(
         UsageError, match=r"https://a\.example/b\.csv: nothing is read from the web; download"
     ):
-        read_archive(spark, "https://a.example/b.csv", InputSettings(format=form))
+        read_archive(spark, Source("https://a.example/b.csv"), InputSettings(format=form))

@@ -1,0 +1,132 @@
+"""Which files of a folder, or of a Delta table, a stage has not taken yet."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
+
+from adc.archives.labels import read_labels
+from adc.archives.lines import Source
+from adc.delta_files import delta_files
+from adc.job import Job
+from adc.tables import Table
+from adc.waves import RUN_BESIDE
+
+# What has a stage take all of an input again.
+AGAIN = {"clean": "--full", "score": "--replace"}
+
+# Of a file its bytes, and when it was written, in milliseconds since 1970.
+State = list[int]
+
+
+class Untaken:
+    """What a stage has to read of an input: a file; of a folder or a Delta table the new and changed files.
+
+    `rules` name whatever decides a row's fate, besides the settings of input: all is to be read where the
+    last run of this `kind` over the input was under others, and where it is to be taken `anew`.
+    """
+
+    def __init__(
+        self, job: Job, path: str, target: Table, rules: str, kind: str = "all", anew: bool = False
+    ) -> None:
+        self._job, self._path, self._target, self._kind = job, path, target, kind
+        self._rules = _digest(rules, *_said_of_input(job))
+        self._files = self._new = _present(job, path)
+        if not self._files or not job.lake.exists(target):
+            return
+        known = (None if anew else self._noted()) or {}
+        self._new = {name: state for name, state in self._files.items() if known.get(name) != state}
+        if left := len(self._files) - len(self._new):
+            job.say(
+                f"{left:,} of the {len(self._files):,} files of {path} are as they were when an earlier run "
+                f"took them, and are left out ({AGAIN[job.stage]} takes all)"
+            )
+
+    @property
+    def some(self) -> bool:
+        """Whether an earlier run has taken the other files."""
+        return len(self._new) < len(self._files)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether earlier runs have taken all of it."""
+        return self.some and not self._new
+
+    @property
+    def source(self) -> Source:
+        """What is to be read."""
+        return Source(self._path, tuple(self._new) if self.some else None)
+
+    @property
+    def bytes(self) -> int:
+        """The size of what is to be read."""
+        return sum(size for size, _ in self._new.values()) or self._job.lake.files.size(self._path)
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """To be held while the rows of it are taken: in the end, unless that fails, they count as taken."""
+        if not self._files:
+            yield
+            return
+        self._job.lake.ensure(self._target)
+        left = {name: state for name, state in self._files.items() if name not in self._new}
+        self._note(left)
+        yield
+        noted = self._noted()
+        if noted is not None:
+            self._note({name: state for name, state in noted.items() if name in self._files} | self._files)
+        else:
+            # The target may hold results of both.
+            self._job.lake.files.delete(self._place)
+            self._job.say(RUN_BESIDE)
+
+    @cached_property
+    def _place(self) -> str:
+        """Where it is noted; elsewhere once the target has been made again."""
+        lake = self._job.lake
+        name = _digest(self._kind, lake.files.qualified(self._path))
+        return lake.path("_checkpoints", self._target.name, f"files-{lake.identity(self._target)[:8]}", name)
+
+    def _noted(self) -> dict[str, State] | None:
+        """The files that were taken under these rules; None where no run, or one under others, came last."""
+        files, place = self._job.lake.files, self._place
+        if not files.exists(place):
+            return None
+        try:
+            noted = json.loads(files.read_text(place))
+        except ValueError:  # killed while it was written
+            return None
+        return dict(noted["files"]) if noted["rules"] == self._rules else None
+
+    def _note(self, taken: dict[str, State]) -> None:
+        self._job.lake.files.write_text(self._place, json.dumps({"rules": self._rules, "files": taken}))
+
+
+def _present(job: Job, path: str) -> dict[str, State]:
+    """The files of a folder or a Delta table; none of a file, which is read whole in every run."""
+    files = job.lake.files
+    try:
+        if not files.exists(path) or not files.is_folder(path):
+            return {}
+        if job.settings.input.format in ("auto", "delta") and files.exists(f"{path}/_delta_log"):
+            rows = delta_files(job.lake.spark, path).select("path", "size", "modificationTime").collect()
+            return {name: [size, written] for name, size, written in rows}
+        return files.within(path)
+    except (IllegalArgumentException, Py4JJavaError):
+        # Reading tells what is wrong.
+        return {}
+
+
+def _said_of_input(job: Job) -> tuple[str, str]:
+    """The settings of input, and what input.labels holds."""
+    given = job.settings.input
+    labels = read_labels(job.lake.files, given.labels) if given.labels else {}
+    return given.model_dump_json(), json.dumps(labels, sort_keys=True)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,151 @@
+import pytest
+
+from adc.archives import Untaken, open_archive
+from adc.cleaning.stage import clean
+from adc.errors import UsageError
+from adc.scoring.stage import score
+from adc.tables import CLEAN_TWEETS, PREDICTIONS
+from adc.waves import RUN_BESIDE
+from tests.spark.contents import contents, rows
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of files with a text each, given as name=text."""
+
+    def write(**texts):
+        place = tmp_path / "in"
+        for name, text in texts.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / f"{name}.csv").write_text(f"id,text\n{name[-1]},{text}\n")
+        return str(place)
+
+    return write
+
+
+@pytest.fixture
+def take(job):
+    """Takes what is untaken of an input, and names the files, or says "all"; `fails` while it is taken."""
+
+    def run(path, rules="a", fails=False, anew=False, **settings):
+        untaken = Untaken(job("clean", **settings), path, CLEAN_TWEETS, rules, anew=anew)
+        if untaken.nothing:
+            return []
+        with untaken.taking():
+            if fails:
+                raise KeyboardInterrupt
+        return "all" if untaken.source.names is None else list(untaken.source.names)
+
+    return run
+
+
+def test_of_a_folder_only_new_and_changed_files_are_taken(folder, take, lake, tmp_path, capsys):
+    path = folder(a1="x", a2="x")
+    assert take(path) == "all"
+    assert take(path) == []
+    assert f"2 of the 2 files of {path} are as they were" in capsys.readouterr().out
+    folder(a3="x", a2="another")
+    assert take(path) == ["a2.csv", "a3.csv"]
+    assert "1 of the 3 files" in capsys.readouterr().out
+    (tmp_path / "in" / "a1.csv").unlink()
+    assert take(path) == []
+    # Back again, it is new.
+    folder(a1="x")
+    assert take(path) == ["a1.csv"]
+    assert take(path, anew=True) == "all"
+    lake.files.delete(lake.path("clean_tweets"))
+    assert take(path) == "all"
+
+
+def test_all_is_taken_under_other_rules_or_settings_of_input(folder, take):
+    path = folder(a1="x", a2="x")
+    for rules, settings in (("a", {}), ("b", {}), ("a", {}), ("a", {"input__source": "other"})):
+        assert take(path, rules, **settings) == "all"
+        assert take(path, rules, **settings) == []
+
+
+def test_what_fails_has_taken_nothing(folder, take, lake):
+    path = folder(a1="x")
+    with pytest.raises(KeyboardInterrupt):
+        take(path, fails=True)
+    assert take(path) == "all"
+    (noted,) = (lake.files.names(lake.path("_checkpoints/clean_tweets", name)) for name in ledgers(lake))
+    # Killed while it was written.
+    lake.files.write_text(lake.path("_checkpoints/clean_tweets", ledgers(lake)[0], noted[0]), '{"rules": "')
+    assert take(path) == "all"
+
+
+def ledgers(lake):
+    return lake.files.names(lake.path("_checkpoints", "clean_tweets"))
+
+
+def test_of_two_runs_at_once_under_other_rules_both_take_all_again(folder, take, job, capsys):
+    path = folder(a1="x")
+    slow = Untaken(job("clean"), path, CLEAN_TWEETS, "b")
+    with slow.taking():
+        assert take(path) == "all"
+    assert RUN_BESIDE in capsys.readouterr().out
+    assert take(path) == "all"
+
+
+def test_of_a_folder_of_folders_the_columns_that_folders_name_stay(tmp_path, job):
+    for day in (1, 2):
+        (tmp_path / "in" / f"day={day}").mkdir(parents=True)
+        (tmp_path / "in" / f"day={day}" / "a.jsonl").write_text(f'{{"id": "{day}", "text": "x"}}\n')
+        this = job("clean", input__format="json", input__keep="day")
+        untaken = Untaken(this, str(tmp_path / "in"), CLEAN_TWEETS, "a")
+        with untaken.taking():
+            found = rows(open_archive(this, untaken.source), "id", "day")
+        assert found == [(str(day), str(day))]
+
+
+def test_of_a_delta_table_only_new_files_are_taken(spark, tmp_path, job):
+    path = str(tmp_path / "table")
+
+    def append(*ids):
+        table = spark.createDataFrame([(id_, "x") for id_ in ids], "id STRING, text STRING")
+        table.coalesce(1).write.format("delta").mode("append").save(path)
+
+    def take():
+        this = job("clean")
+        untaken = Untaken(this, path, CLEAN_TWEETS, "a")
+        with untaken.taking():
+            return rows(open_archive(this, untaken.source), "id")
+
+    append("1", "2")
+    assert take() == [("1",), ("2",)]
+    append("3")
+    assert take() == [("3",)]
+    # A file that is written anew is read anew.
+    spark.sql(f"DELETE FROM delta.`{path}` WHERE id = '1'")
+    assert take() == [("2",)]
+
+
+def test_a_file_alone_is_read_whole_in_every_run(folder, take):
+    path = folder(a1="x") + "/a1.csv"
+    assert take(path) == take(path) == "all"
+
+
+def test_clean_and_score_take_what_is_new_in_a_folder(folder, job, lake, bundle_path, tmp_path):
+    path = folder(a1="عايز كده", a2="واش بزاف")
+
+    def run():
+        cleaning, scoring = job("clean"), job("score")
+        clean(cleaning, path)
+        score(scoring, path, bundle_path)
+        return [this.counts["input"] for this in (cleaning, scoring)]
+
+    assert run() == [2, 2]
+    folder(a3="ابغى الحين")
+    assert run() == [1, 1]
+    assert contents(lake, CLEAN_TWEETS, "id") == contents(lake, PREDICTIONS, "id") == [("1",), ("2",), ("3",)]
+    assert run() == [0, 0]
+
+
+def test_what_is_refused_leaves_no_table(folder, job, lake, tmp_path):
+    path = folder(a1="x")
+    with pytest.raises(UsageError, match="no such column"):
+        clean(job("clean", input__text="body"), path)
+    assert not lake.exists(CLEAN_TWEETS)
