@@ -21,8 +21,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def progress_line(label: str, counts: Mapping[str, int], total: int | None, seconds: float) -> str:
-    """`scrape: 12,000 of 54,044 rows (found 11,200, missing 800), 4,000/s, 11 s left`."""
+def progress_line(
+    label: str, counts: Mapping[str, int], total: int | None, seconds: float, beside: str = ""
+) -> str:
+    """`scrape: 12,000 of 54,044 rows (found 11,200, missing 800), 4,000/s, 11 s left`, then `beside`."""
     done = sum(counts.values())
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count)
     parts = [f"{done:,}" + (f" of {total:,}" if total is not None else "") + " rows"]
@@ -33,11 +35,13 @@ def progress_line(label: str, counts: Mapping[str, int], total: int | None, seco
         parts.append(f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2g}/s")
         if total is not None and total > done:
             parts.append(f"{duration((total - done) / rate)} left")
+    if beside:
+        parts.append(beside)
     return f"{label}: {', '.join(parts)}"
 
 
 class Progress:
-    """Shows `measure()`, the rows done so far by kind, while the `with` block runs."""
+    """Shows `measure()`, the rows done so far by kind, and `beside()` while the `with` block runs."""
 
     def __init__(
         self,
@@ -45,9 +49,10 @@ class Progress:
         measure: Callable[[], Mapping[str, int]],
         *,
         total: int | None = None,
+        beside: Callable[[], str] = str,
         stream: TextIO | None = None,
     ) -> None:
-        self._label, self._measure, self._total = label, measure, total
+        self._label, self._measure, self._total, self._beside = label, measure, total, beside
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._over = threading.Event()
@@ -72,7 +77,7 @@ class Progress:
 
     def _show(self, last: bool = False) -> None:
         seconds = time.monotonic() - self._started
-        line = progress_line(self._label, self._measure(), self._total, seconds)
+        line = progress_line(self._label, self._measure(), self._total, seconds, self._beside())
         if self._terminal:
             # Erase to the end of the line: the new one may be shorter.
             self._stream.write(f"\r{line}\x1b[K" + ("\n" if last else ""))

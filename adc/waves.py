@@ -42,7 +42,7 @@ class Waves:
     """Runs a stage's `transform` (rows to do → results) and `commit` (staged results → counts).
 
     The progress line shows `measure()`, the rows done so far by kind, of `total`; without `measure`, the
-    rows committed.
+    rows committed and Spark's tasks.
     """
 
     job: Job
@@ -135,8 +135,20 @@ class Waves:
                 query.stop()
 
     def _progress(self) -> Progress:
-        measure = self.measure or (lambda: {"rows": self.job.counts["input"]})
-        return Progress(self.job.stage, measure, total=self.total)
+        if self.measure:
+            return Progress(self.job.stage, self.measure, total=self.total)
+        # Rows count once they are committed, which may be all at once.
+        counts = self.job.counts
+        return Progress(
+            self.job.stage, lambda: {"rows": counts["input"]}, total=self.total, beside=self._tasks
+        )
+
+    def _tasks(self) -> str:
+        """How many tasks of what Spark is doing are done."""
+        tracker = self.job.lake.spark.sparkContext.statusTracker()
+        stages = [stage for id_ in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(id_))]
+        done, tasks = sum(s.numCompletedTasks for s in stages), sum(s.numTasks for s in stages)
+        return f"{done:,} of {tasks:,} Spark tasks done" if tasks else ""
 
     def _stage(self, number: int, rows: DataFrame) -> str:
         path = f"{self.job.staging}/wave-{number:06d}"

@@ -1,9 +1,11 @@
 """The wave runner: transform, stage, commit; what fails, and what a stream takes and when it begins anew."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from shutil import rmtree
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -49,6 +51,21 @@ def test_every_wave_is_transformed_staged_and_committed_in_order(job: Callable[.
     assert committed.waves == [["A"], ["B"], ["C"]]
     assert made.counts == {"rows": 3}
     assert made.lake.files.names(made.staging) == ["alive"]
+
+
+def test_before_rows_are_committed_the_progress_line_tells_sparks_tasks(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("adc.progress.LOG_SECONDS", 0.1)
+    made = job("clean")
+
+    def slowly(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        time.sleep(1)
+        yield from batches
+
+    rows = made.lake.spark.createDataFrame([("a",)], "id STRING").coalesce(1)
+    Waves(made, lambda rows: rows.mapInArrow(slowly, "id STRING"), Committed()).run([rows])
+    assert "clean: 0 rows, 0 of 1 Spark tasks done\n" in capsys.readouterr().err
 
 
 def test_a_commit_that_fails_ends_the_run_and_keeps_the_waves_before(job: Callable[..., Job]) -> None:

@@ -48,6 +48,7 @@ def test_durations(seconds, said):
 )
 def test_progress_lines(counts, total, seconds, line):
     assert progress_line("scrape", counts, total, seconds) == line
+    assert progress_line("scrape", counts, total, seconds, "1 of 2") == f"{line}, 1 of 2"
 
 
 class Terminal(io.StringIO):
