@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives.labels import as_codes, read_labels
-from adc.archives.tweets import Found, find, full_texts, tweets
+from adc.archives.tweets import Found, find, full_texts, tweets, written_at
 from adc.errors import UsageError
 from adc.files import Files
 from adc.settings import InputSettings
@@ -73,7 +73,7 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
         text.alias("text"),
         _dialect(frame, settings).alias("dialect"),
         author.alias("author"),
-        _time(created_at).alias("created_at"),
+        F.coalesce(_time(created_at), written_at(own_id)).alias("created_at"),
         split.cast("string").alias("split"),
         F.lit(settings.weight).alias("weight"),
         *(_kept(frame, given).alias(name) for name, given in kept_columns(settings).items()),

@@ -89,7 +89,7 @@ def _tell_doubtful(job: Job, path: str, frame: DataFrame, settings: InputSetting
     if unread:
         job.say(
             f"{path}: {len(unread):,} of the first {ROWS_SEEN:,} times cannot be read, as {unread[0]}; "
-            "such a row has none"
+            "such a row has that of its id, if it is a tweet's"
         )
 
 

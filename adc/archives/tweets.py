@@ -9,6 +9,10 @@ from pyspark.sql.types import ArrayType, DataType, StructType
 
 # Where Spark puts a line that is no JSON.
 BAD_RECORD = "_corrupt_record"
+# Ids of tweets hold when they were written (Twitter's Snowflake): above the last 22 bits, milliseconds since
+# this time. Those of 18 and 19 digits are from after August 2011; numbers of fewer digits may be anything.
+SNOWFLAKE_EPOCH = 1_288_834_974_657
+SNOWFLAKE = r"^\d{18,19}$"
 # The column added for the text that an API v2 tweet retweets, found among the tweets that came with it.
 RETWEETED = "_retweeted"
 # Of a tweet's texts, the likeliest to be whole first; a retweet's own text is cut off after `RT @name:`.
@@ -46,7 +50,10 @@ def named(name: str) -> Column:
 
 
 def find(frame: DataFrame, name: str) -> Found | None:
-    """The column of this name, else what the dots lead to within structs; None where there is none."""
+    """The column of this name, else what the dots lead to within structs and lists of structs, there a list.
+
+    None where there is none.
+    """
     kinds = {field.name: field.dataType for field in frame.schema}
     if name in kinds:
         return _found(name, named(name), kinds[name])
@@ -55,9 +62,12 @@ def find(frame: DataFrame, name: str) -> Found | None:
         return None
     column, kind = named(first), kinds[first]
     for part in inner:
-        if not isinstance(kind, StructType) or part not in kind.names:
+        listed = isinstance(kind, ArrayType)
+        member = kind.elementType if isinstance(kind, ArrayType) else kind
+        if not isinstance(member, StructType) or part not in member.names:
             return None
-        column, kind = column.getField(part), kind[part].dataType
+        column, kind = column.getField(part), member[part].dataType
+        kind = ArrayType(kind) if listed else kind
     return _found(name, column, kind)
 
 
@@ -66,6 +76,13 @@ def _found(name: str, column: Column, kind: DataType) -> Found:
     while isinstance(kind, StructType) and len(kind) == 1 and kind.names[0].startswith("$"):
         column, kind = column.getField(kind.names[0]), kind[0].dataType
     return Found(name, column, kind)
+
+
+def written_at(id_: Column) -> Column:
+    """When a tweet was written, by its id; NULL of an id that is no tweet's, as one from the future."""
+    number = F.when(id_.rlike(SNOWFLAKE), id_.try_cast("bigint"))
+    time = F.timestamp_millis(F.shiftright(number, 22) + SNOWFLAKE_EPOCH)
+    return F.when(time <= F.current_timestamp(), time)
 
 
 def tweets(frame: DataFrame) -> DataFrame:

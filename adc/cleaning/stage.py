@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from adc.archives import Untaken, kept_columns, open_archive
 from adc.archives.labels import read_labels
+from adc.archives.tweets import written_at
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.duplicates import latest_changes, once_an_id
@@ -87,7 +88,7 @@ def found_tweets(feed: DataFrame) -> DataFrame:
             "text",
             "dialect",
             F.lit(None).cast("string").alias("author"),
-            F.lit(None).cast("timestamp").alias("created_at"),
+            written_at(F.col("id")).alias("created_at"),
             F.lit(None).cast("string").alias("split"),
             F.lit(1.0).alias("weight"),
         )

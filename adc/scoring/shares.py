@@ -23,6 +23,8 @@ DRAWS = 200
 STEPS = 300
 # Of fewer tweets a bootstrap claims more than it knows: what was not drawn seems not to be there.
 LEAST_TWEETS = 100
+# Of more values of a column, as of hashtags, the others have too few tweets to say anything.
+MOST_GROUPS = 1000
 # Columns in which nearly every tweet has a value of its own.
 NEARLY_UNIQUE = ("id", "created_at", "scored_at", "confidence", "region_confidence", "plausible", "top_k")
 
@@ -45,11 +47,16 @@ def share_intervals(
     """Shares, and the ends of their 95 % intervals, each (C,), from counts of first guesses (C,).
 
     validation: rows of the validation split by dialect and first guess, (C, C). The intervals are of a
-    bootstrap over both the corpus and the validation split; of fewer than LEAST_TWEETS tweets 0 to 1.
+    bootstrap over both the corpus and the validation split; of fewer than LEAST_TWEETS tweets, and of a
+    dialect that the validation split has none of, 0 to 1.
     """
     draw = np.random.default_rng(seed)
     # Half a row more of every dialect: what was never seen is not impossible.
     seen = validation + 0.5 / validation.shape[1]
+    # A dialect without rows is taken to be known as often as the others are.
+    rows, known = validation.sum(axis=1), np.trace(validation) / max(validation.sum(), 1)
+    others = (1 - known) / max(len(rows) - 1, 1)
+    seen[rows == 0] = 0.5 * np.where(np.eye(len(rows)), known, others)[rows == 0]
     shares = corrected_shares(counts, seen / seen.sum(axis=1, keepdims=True))
     total = int(counts.sum())
     if total < LEAST_TWEETS:
@@ -66,6 +73,7 @@ def share_intervals(
     # Of what no tweet seems to be a bootstrap draws none. Of a share up to this so many tweets may hold
     # none by chance, even where nothing is confused (Clopper and Pearson 1934).
     high = np.maximum(high, 1 - 0.025 ** (1 / total))
+    low, high = np.where(rows == 0, 0.0, low), np.where(rows == 0, 1.0, high)
     # The estimate is always within its own interval, also where a bootstrap at the border is not around it.
     return shares, np.minimum(low, shares), np.maximum(high, shares)
 
@@ -88,10 +96,19 @@ def grouping(name: str, columns: list[str]) -> Column:
 
 
 def guesses(predictions: DataFrame, name: str) -> DataFrame:
-    """value, dialect, n: judged rows by group and first guess, also where the model abstained."""
+    """value, dialect, n: judged rows by group and first guess, also where the model abstained.
+
+    A row whose value is a list is in the group of each of its members.
+    """
     judged = predictions.where("size(top_k) > 0")
-    value = F.coalesce(grouping(name, predictions.columns), F.lit("unknown"))
-    return judged.groupBy(value.alias("value"), F.col("top_k")[0]["dialect"].alias("dialect")).agg(
+    value = grouping(name, predictions.columns)
+    # A list, as of hashtags, was kept as JSON.
+    listed = F.array_distinct(F.from_json(value, "ARRAY<STRING>"))
+    values = F.when(value.startswith("["), F.coalesce(listed, F.array(value))).otherwise(F.array(value))
+    each = judged.select(
+        F.explode_outer(values).alias("value"), F.col("top_k")[0]["dialect"].alias("dialect")
+    )
+    return each.groupBy(F.coalesce("value", F.lit("unknown")).alias("value"), "dialect").agg(
         F.count("*").alias("n")
     )
 
@@ -102,10 +119,17 @@ def write_shares(job: Job, bundle: Bundle) -> None:
     if not len(validation):
         job.say(f"no shares: {bundle.model} had no validation split, so what it confuses is not known")
         return
+    if unseen := [label for label, row in zip(bundle.labels, validation, strict=True) if not row.sum()]:
+        job.say(f"shares: the model's validation split has no {', '.join(unseen)}, of which little is told")
     scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     rows: list[dict[str, Any]] = []
     for name in job.settings.score.shares:
-        for value, part in guesses(scored, name).toPandas().groupby("value", sort=True):
+        counts = guesses(scored, name).toPandas()
+        sizes = counts.groupby("value")["n"].sum()
+        if name not in TIMES and len(sizes) > MOST_GROUPS:
+            job.say(f"shares by {name}: of {len(sizes):,} values the {MOST_GROUPS:,} commonest are told")
+            sizes = sizes.nlargest(MOST_GROUPS)
+        for value, part in counts[counts["value"].isin(sizes.index)].groupby("value", sort=True):
             by_dialect = part.set_index("dialect")["n"].reindex(list(bundle.labels), fill_value=0)
             group = share_rows(bundle.labels, by_dialect.to_numpy(float), validation, job.settings.seed)
             rows += [{"model": bundle.model, "grouping": name, "value": str(value)} | row for row in group]

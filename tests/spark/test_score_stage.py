@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from adc.errors import UsageError
 from adc.lake import as_rows
 from adc.model.predictor import COLUMNS
 from adc.predictions import shared_predictor, with_predictions
-from adc.scoring import stage
+from adc.scoring import shares, stage
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES
@@ -252,6 +253,21 @@ def test_a_kept_column_is_grouped_by_in_whatever_case(run, lake, tiny_bundle, tm
     }
     with pytest.raises(UsageError, match=r"score\.shares=day: input\.keep has a column of that name"):
         run(str(tmp_path / "lang.csv"), str(tmp_path / "told"), input__keep="day", score__shares="day")
+
+
+def test_a_tweet_counts_for_each_member_of_a_list_that_was_kept(
+    run, lake, tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    metrics = {"val": tiny_bundle.metrics["val"] | {"confusion": [[8, 1, 1], [2, 6, 2], [0, 3, 7]]}}
+    replace(tiny_bundle, metrics=metrics).save(tmp_path / "told")
+    tagged = [("1", ["a", "b", "a"]), ("2", ["a"]), ("3", []), ("4", None), ("5", "[sic"), ("6", ["c", "d"])]
+    lines = [json.dumps({"id": id_, "text": "عايز كده", "tags": tags}) for id_, tags in tagged]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(shares, "MOST_GROUPS", 5)
+    run(str(tmp_path / "a.jsonl"), str(tmp_path / "told"), input__keep="tags", score__shares="tags")
+    assert set(contents(lake, SHARES, "value", "tweets")) >= {("a", 2), ("b", 1), ("[sic", 1), ("unknown", 2)}
+    assert len(set(contents(lake, SHARES, "value"))) == 5
+    assert "shares by tags: of 6 values the 5 commonest are told" in capsys.readouterr().out
 
 
 def test_without_a_validation_split_there_are_no_shares(run, lake, tmp_path, capsys):

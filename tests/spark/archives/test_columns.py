@@ -165,12 +165,39 @@ def test_times_that_are_numbers_in_parquet_and_json(read, tmp_path, time, per_se
     assert read("a.jsonl", json_lines([row]), ("id", "created_at")) == [("1", at)]
 
 
+def test_a_tweet_without_a_time_has_that_of_its_id(read):
+    ids = {
+        ID: datetime.datetime(2019, 9, 21, 10, 7, 38, 563_000),
+        # Of another service: as a tweet's it would be from 2063. A row's number, or a fragment of an id.
+        "7123456789012345678": None,
+        "12345": None,
+        "sha256:0": None,
+    }
+    lines = [f"{id_},نص," for id_ in ids]
+    found = read("a.csv", "\n".join(["id,text,date", *lines]), ("id", "created_at"))
+    assert dict(found) == ids
+    at = datetime.datetime(2020, 1, 1)
+    assert read("b.csv", f"id,text,date\n{ID},نص,2020-01-01\n", ("created_at",)) == [(at,)]
+
+
+def test_lists_are_kept_with_what_their_members_hold(read):
+    tags = [{"text": "رمضان", "indices": [0, 6]}, {"text": "مصر", "indices": [9, 12]}]
+    tweets = [
+        {"id": "1", "text": "x", "entities": {"hashtags": tags}},
+        {"id": "2", "text": "x", "entities": {"hashtags": []}},
+    ]
+    found = read(
+        "a.jsonl", json_lines(tweets), ("id", "entities_hashtags_text"), keep=["entities.hashtags.text"]
+    )
+    assert found == [("1", '["رمضان","مصر"]'), ("2", "[]")]
+
+
 def test_times_that_cannot_be_read_are_told(job, tmp_path, capsys):
     path = tmp_path / "a.csv"
     times = ("2020-01-02", "02/01/2020", "nan", "NaT", "", "03/01/2020")
     path.write_text("id,text,date\n" + "".join(f"{n},نص,{time}\n" for n, time in enumerate(times)))
     open_archive(job("clean"), Source(str(path)))
-    told = "2 of the first 1,000 times cannot be read, as 02/01/2020; such a row has none"
+    told = "2 of the first 1,000 times cannot be read, as 02/01/2020; such a row has that of its id"
     assert told in capsys.readouterr().out
 
 

@@ -40,6 +40,17 @@ def test_a_dialect_that_no_tweet_seems_to_be_may_be_there_still(tweets):
     assert (1 - high[2]) ** tweets <= 0.025 + 1e-9
 
 
+def test_of_a_dialect_without_validation_rows_the_share_is_not_told():
+    validation = 300 * CONFUSION
+    validation[2] = 0
+    counts = 10_000 * TRUE @ CONFUSION
+    shares, low, high = share_intervals(counts, validation)
+    assert (low[2], high[2]) == (0, 1)
+    # Not even shares of what is unknown.
+    assert shares[2] == pytest.approx(TRUE[2], abs=0.1)
+    assert low[1] <= TRUE[1] <= high[1]
+
+
 def test_a_dialect_that_is_not_there_may_have_no_share_at_all():
     expected = 2000 * np.array([0.6, 0.4, 0]) @ CONFUSION
     # By chance it may be guessed somewhat more often than expected.
