@@ -59,7 +59,7 @@ class Policy:
     """When to ask again, how long to wait, when to split a batch and when to stop the job.
 
     Waits double from `base` to `cap` seconds, with full jitter between half and the whole of it;
-    an API that says how long (Retry-After, x-rate-limit-reset) is believed, from `base` to `longest_pause`.
+    an API that says how long (see `asked_to_wait`) is believed, from `base` to `longest_pause`.
     """
 
     max_attempts: int
@@ -80,12 +80,12 @@ class Policy:
         if response.status in REFUSED_BATCH:
             return split_or_fail
         if response.status == TOO_MANY:
-            return Decision(Action.PAUSE, reason, self.wait(pauses + 1, response.headers, now))
+            return Decision(Action.PAUSE, reason, self.wait(pauses + 1, response, now))
         if self._is_transient(response):
             # What fails every time may be one id's fault: halves tell.
             if attempt >= self.max_attempts:
                 return split_or_fail
-            return Decision(Action.RETRY, reason, self.wait(attempt, response.headers, now))
+            return Decision(Action.RETRY, reason, self.wait(attempt, response, now))
         return Decision(Action.STOP, reason)
 
     def patience(self, in_flight: int) -> int:
@@ -96,9 +96,9 @@ class Policy:
         """
         return self.max_attempts * (2 * in_flight + 2)
 
-    def wait(self, attempt: int, headers: Mapping[str, str], now: datetime | None = None) -> float:
+    def wait(self, attempt: int, response: Response, now: datetime | None = None) -> float:
         """Seconds before the next attempt."""
-        asked = asked_to_wait(headers, now or datetime.now(UTC))
+        asked = asked_to_wait(response, now or datetime.now(UTC))
         # A time that has passed already tells of clocks that differ, or nothing at all.
         if asked is not None and asked >= self.base:
             return min(asked, self.longest_pause)
@@ -112,15 +112,18 @@ class Policy:
 
     def _spent(self, response: Response, now: datetime | None) -> float:
         """Seconds until an API whose answer says that it was the last one for now gives more."""
-        if response.headers.get("x-rate-limit-remaining", "").strip() != "0":
+        if not _used_up(response):
             return 0.0
         return min(_until_reset(response.headers, now or datetime.now(UTC)) or 0.0, self.longest_pause)
 
 
-def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+def asked_to_wait(response: Response, now: datetime) -> float | None:
     """Seconds to wait that an answer asks for, by Retry-After or x-rate-limit-reset; None if neither."""
-    after = parse_retry_after(headers.get("retry-after"), now)
-    return _until_reset(headers, now) if after is None else after
+    after = parse_retry_after(response.headers.get("retry-after"), now)
+    # X tells with every answer when its limit is reset: that asks for nothing while requests are left.
+    if after is None and (response.status == TOO_MANY or _used_up(response)):
+        return _until_reset(response.headers, now)
+    return after
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -136,6 +139,11 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
+
+
+def _used_up(response: Response) -> bool:
+    """Whether the answer says that it was the last one that the API gives for now."""
+    return response.headers.get("x-rate-limit-remaining", "").strip() == "0"
 
 
 def _until_reset(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -107,7 +107,7 @@ def test_no_retry_after_breaks_anything(value):
     [("899", 899.0), ("901", 900.0), ("9" * 400, 900.0), (date(timedelta(days=9)), 900.0)],
 )
 def test_an_api_that_says_how_long_is_believed_up_to_the_longest_pause(retry_after, wait):
-    assert POLICY.wait(1, {"retry-after": retry_after}, NOW) == wait
+    assert POLICY.wait(1, Response(503, headers={"retry-after": retry_after}), NOW) == wait
 
 
 RESET = str(int(NOW.timestamp()) + 60)
@@ -124,6 +124,28 @@ RESET = str(int(NOW.timestamp()) + 60)
 )
 def test_an_api_that_says_when_its_limit_is_reset_is_believed(headers, wait):
     assert POLICY.decide(Response(429, headers=headers), 1, 9, NOW) == Decision(PAUSE, "HTTP 429", wait)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"), [(None, "Timeout"), (408, None), (500, None), (503, None), (200, "not JSON")]
+)
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        # X sends both headers with every answer.
+        ({"x-rate-limit-remaining": "899", "x-rate-limit-reset": RESET}, 0.25, 0.5),
+        ({"x-rate-limit-reset": RESET}, 0.25, 0.5),
+        ({"x-rate-limit-remaining": "899", "x-rate-limit-reset": RESET, "retry-after": "5"}, 5.0, 5.0),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": RESET}, 60.0, 60.0),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": RESET, "retry-after": "5"}, 5.0, 5.0),
+    ],
+)
+def test_what_failed_for_once_waits_for_a_reset_only_where_no_request_is_left(
+    status, problem, headers, least, most
+):
+    decision = POLICY.decide(Response(status, problem, headers), 1, 9, NOW)
+    assert decision.action is RETRY
+    assert least <= decision.wait <= most
 
 
 @pytest.mark.parametrize(
@@ -162,6 +184,6 @@ def test_an_answer_that_is_too_long_is_not_asked_for_again(ids, action):
     ("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 30.0), (8, 30.0), (5000, 30.0)]
 )
 def test_else_waits_double_with_jitter_up_to_the_cap(attempt, longest, garbage):
-    waits = [POLICY.wait(attempt, garbage, NOW) for _ in range(200)]
+    waits = [POLICY.wait(attempt, Response(429, headers=garbage), NOW) for _ in range(200)]
     assert longest / 2 <= min(waits) < 0.6 * longest
     assert 0.9 * longest < max(waits) <= longest
