@@ -40,7 +40,8 @@ class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
     Tasks reach it as `host`; port 0 is chosen by the system. A task that gives no sign of life is hung up on;
-    before, `end` is called with its number, and may not raise. Raises RunError where it cannot listen.
+    before, `end` is called with its number, and `paused` with the seconds of a long pause once it begins;
+    neither may raise. Raises RunError where it cannot listen.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class GateServer:
         host: str,
         port: int = 0,
         end: Callable[[int], None] = lambda task: None,
+        paused: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        self._limiter, self._end = limiter, end
+        self._limiter, self._end, self._paused = limiter, end, paused
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()
@@ -161,7 +163,10 @@ class GateServer:
                 connection.turns -= 1
                 self._counts.update(message["counts"])
                 action, reason, wait, harmless = message["leave"]
-                self._limiter.leave(Decision(Action(action), reason, wait, harmless), time.monotonic())
+                now = time.monotonic()
+                self._limiter.leave(Decision(Action(action), reason, wait, harmless), now)
+                if seconds := self._limiter.long_pause(now):
+                    self._paused(seconds)
             self._changed.notify_all()
 
     def left(self, connection: "_Connection") -> None:
@@ -226,7 +231,7 @@ class Gate:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sending = threading.Lock()
         self._turns: queue.SimpleQueue[Exception | int] = queue.SimpleQueue()
-        self._left = threading.Event()
+        self._left, self._over = threading.Event(), threading.Event()
         self._send(f"{key} {task}")
         for target in (self._listen, self._live):
             threading.Thread(target=target, name="gate", daemon=True).start()
@@ -259,6 +264,10 @@ class Gate:
         told = (decision.action.value, decision.reason, decision.wait, decision.harmless)
         self._send(json.dumps({"leave": told, "counts": counts}))
 
+    def rest(self, seconds: float) -> None:
+        """Waits so long, or until nothing may be asked any more, which `enter` then tells."""
+        self._over.wait(seconds)
+
     def _send(self, line: str) -> None:
         with self._sending:
             self._socket.sendall(line.encode() + b"\n")
@@ -272,5 +281,8 @@ class Gate:
         with self._socket.makefile("rb") as lines, suppress(OSError):
             for line in lines:
                 told = json.loads(line)
+                if "stop" in told:
+                    self._over.set()
                 self._turns.put(StoppedError(told["stop"]) if "stop" in told else told["go"])
+        self._over.set()
         self._turns.put(ConnectionError("the driver's gate is gone"))

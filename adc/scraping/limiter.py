@@ -9,6 +9,8 @@ from adc.scraping.policy import Action, Decision
 MARGIN = 0.02
 # A request that is sent late by up to so many seconds does not delay those after it.
 CATCH_UP = 0.01
+# A pause of more seconds than these is one that whoever watches would wonder at.
+LONG_PAUSE = 10.0
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Limiter:
     _failed_in_a_row: int = 0
     _next: float = 0.0
     _paused_until: float = 0.0
+    _told_until: float = 0.0
 
     def enter(self, now: float) -> float | None:
         """0 and one more is under way; else seconds after which to ask again, None: once one has left."""
@@ -60,6 +63,13 @@ class Limiter:
             self.stopped = (
                 self.stopped or f"{self._failed_in_a_row} tries in a row failed, the last: {decision.reason}"
             )
+
+    def long_pause(self, now: float) -> float:
+        """The seconds of a long pause that has not been told yet; 0 if there is none."""
+        if self._paused_until - max(now, self._told_until) <= LONG_PAUSE:
+            return 0.0
+        self._told_until = self._paused_until
+        return self._paused_until - now
 
     def abandon(self, requests: int) -> None:
         """So many requests are no longer under way: the task that sent them is gone."""

@@ -1,8 +1,7 @@
 """Asks a look-up API for one batch of ids until every one of them has an outcome. Knows no Spark."""
 
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,14 +38,11 @@ class Turns(Protocol):
     def leave(self, decision: Decision, counts: Mapping[str, int]) -> None:
         """Gives it back, with what was decided and the ids settled by outcome."""
 
+    def rest(self, seconds: float) -> None:
+        """Waits so long, but no longer than the job goes on."""
 
-def look_up(
-    api: LookupApi,
-    policy: Policy,
-    ids: Sequence[str],
-    turns: Turns,
-    sleep: Callable[[float], None] = time.sleep,
-) -> list[Outcome]:
+
+def look_up(api: LookupApi, policy: Policy, ids: Sequence[str], turns: Turns) -> list[Outcome]:
     """An outcome for every id, in their order; when the job is stopped, for those judged by then.
 
     A batch that is refused, or fails every time, is split to find the ids that cause it. One id of it is
@@ -54,7 +50,7 @@ def look_up(
     again: so bad ids never make a long row of failures. What the API has refused as too large is not asked
     again, of this batch or the next. Ids that fail while it serves nothing, to anybody, are not judged.
     """
-    batch = _Batch(api, policy, turns, sleep, lone=len(ids) == 1)
+    batch = _Batch(api, policy, turns, lone=len(ids) == 1)
     parts = deque([(list(dict.fromkeys(ids)), 0)] if ids else [])  # with the requests they were in before
     with suppress(StoppedError):
         while parts:
@@ -80,7 +76,6 @@ class _Batch:
     api: LookupApi
     policy: Policy
     turns: Turns
-    sleep: Callable[[float], None]
     lone: bool
     judged: dict[str, Outcome] = field(default_factory=dict)
     failed: dict[str, Outcome] = field(default_factory=dict)
@@ -106,7 +101,7 @@ class _Batch:
             self.turns.leave(decision, self._settle(part, decision, response, answers, requests))
             if decision.action is Action.RETRY:
                 attempt += 1
-                self.sleep(decision.wait)
+                self.turns.rest(decision.wait)
             elif decision.action is Action.PAUSE:
                 pauses += 1
             else:

@@ -1,5 +1,6 @@
 """The scrape stage: a list of tweet ids in, the last known outcome of every id in `raw_tweets`."""
 
+import datetime
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 from adc.archives import Source, id_rows, open_archive
 from adc.errors import RunError, UsageError
 from adc.job import Job
+from adc.progress import duration
 from adc.samples import write_sample_corpus
 from adc.scraping.apis import APIS
 from adc.scraping.fetch import Fetcher
@@ -225,7 +227,11 @@ def _gate(job: Job, policy: Policy) -> GateServer:
         with suppress(Py4JError):  # without a JVM the job ends anyway
             context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
 
-    return GateServer(limiter, bind, host, scrape_settings.gate_port, end)
+    def paused(seconds: float) -> None:
+        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+        job.say(f"the API's limit is reached: no request for {duration(seconds)}, until {until:%H:%M:%S} UTC")
+
+    return GateServer(limiter, bind, host, scrape_settings.gate_port, end, paused)
 
 
 def _fetcher(job: Job, url: str, policy: Policy, gate: GateServer) -> Fetcher:

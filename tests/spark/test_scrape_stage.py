@@ -1,5 +1,3 @@
-from functools import partial
-
 import pytest
 
 from adc.errors import RunError, UsageError
@@ -208,17 +206,24 @@ def test_a_batch_larger_than_the_api_takes_is_refused(job, ids):
             scrape(run, ids("1,"))
 
 
-def test_a_whole_run_over_the_api_of_x(job, lake, ids):
+def test_a_whole_run_over_the_api_of_x(job, lake, ids, capsys, monkeypatch):
+    monkeypatch.setattr("adc.scraping.limiter.LONG_PAUSE", 0.5)
     listed = ids("10,SA", "11,", "20,", "21,EG", *(f"{number}," for number in range(1000, 1150)))
-    answer = partial(documented, unknown=("Not Found Error", "resource-not-found"))
+    too_many = iter([(429, {}, {"Retry-After": "1"})])
+
+    def answer(asked_ids, authorization):
+        usual = documented(asked_ids, authorization, unknown=("Not Found Error", "resource-not-found"))
+        return next(too_many, usual)
+
     with x_api(answer) as (url, paths):
         settings = {"scrape__url": url, "scrape__api": "x2", "scrape__token": "right"}
         first, again = (job("scrape", **settings) for _ in range(2))
         scrape(first, listed)
         asked = len(paths)
         scrape(again, listed)
-    # 154 ids, a hundred a request at most.
-    assert asked == len(paths) == 2
+    # 154 ids, a hundred a request at most, and one request too many.
+    assert asked == len(paths) == 3
+    assert "the API's limit is reached: no request for 1 s, until " in capsys.readouterr().out
     assert checked(first) == {"input": 154, "asked": 154, "found": 2, "missing": 152}
     assert checked(again) == {"input": 154, "already": 154}
     known = rows(lake.read(RAW_TWEETS).where("dialect IS NOT NULL OR id = '11'"), "id", "status", "error")

@@ -31,6 +31,7 @@ class Turns:
         self.decisions: list[Decision] = []
         self.counts: Counter[str] = Counter()
         self.requests = 0
+        self.rests: list[float] = []
 
     def enter(self) -> int:
         if self.limiter.stopped:
@@ -43,6 +44,9 @@ class Turns:
         self.limiter.leave(decision, now=0.0)
         self.counts.update(counts)
         self.decisions.append(decision)
+
+    def rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
 
     @property
     def pauses(self) -> list[float]:

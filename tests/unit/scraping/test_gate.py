@@ -146,6 +146,42 @@ def test_a_stop_reaches_who_waits_and_who_comes_later(server):
     assert server.stopped == "HTTP 401"
 
 
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_whoever_rests_wakes_when_the_job_ends(end):
+    with (
+        GateServer(Limiter(0, 3, 10), "127.0.0.1", "127.0.0.1") as server,
+        join(server) as resting,
+        join(server) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        resting.rest(0.01)  # nothing has ended yet
+        other.enter()
+        rest = threads.submit(resting.rest, 10 * SECONDS)
+        if end == "stop":
+            other.leave(Decision(Action.STOP, "HTTP 401"), {})
+        else:
+            server.__exit__()
+        rest.result(SECONDS)
+        with pytest.raises(StoppedError if end == "stop" else ConnectionError):
+            resting.enter()
+
+
+def test_a_long_pause_is_told_once_and_a_short_one_is_not():
+    told: list[float] = []
+    with (
+        GateServer(Limiter(0, 9, 10), "127.0.0.1", "127.0.0.1", paused=told.append) as server,
+        join(server) as gate,
+    ):
+        for _ in range(4):
+            gate.enter()
+        for wait in (1.0, 900.0, 900.5):
+            gate.leave(Decision(Action.PAUSE, "HTTP 429", wait), {})
+        gate.leave(Decision(Action.STOP, "HTTP 401"), {})
+        with ThreadPoolExecutor(1) as threads, pytest.raises(StoppedError):
+            threads.submit(gate.enter).result(SECONDS)
+    assert told == [pytest.approx(900, abs=1)]
+
+
 def test_without_the_key_there_is_no_turn(server):
     with Gate(server.address, "guessed") as gate, ThreadPoolExecutor(1) as threads, pytest.raises(OSError):
         threads.submit(gate.enter).result(SECONDS)

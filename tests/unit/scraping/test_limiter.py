@@ -56,6 +56,25 @@ def test_a_pause_holds_for_all_and_the_longest_one_wins(action):
     assert gate.enter(107.0) == 0
 
 
+@pytest.mark.parametrize(
+    ("pauses", "told"),  # (now, wait) of what the API asks for; what is told of each
+    [
+        ([(100.0, 10.0)], [0]),
+        ([(100.0, 60.0), (101.0, 60.0), (102.0, 58.0)], [60, 0, 0]),
+        ([(100.0, 5.0), (101.0, 900.0)], [0, 900]),
+        ([(100.0, 60.0), (120.0, 60.0)], [60, 60]),
+        ([(100.0, 60.0), (160.0, 11.0)], [60, 11]),
+    ],
+)
+def test_a_pause_is_told_once_and_again_only_when_it_becomes_much_longer(pauses, told):
+    gate = limiter(in_flight=9)
+    found = []
+    for now, wait in pauses:
+        gate.leave(Decision(Action.PAUSE, "HTTP 429", wait), now)
+        found.append(gate.long_pause(now))
+    assert found == told
+
+
 @pytest.mark.parametrize("action", [Action.RETRY, Action.PAUSE, Action.SPLIT, Action.FAIL])
 def test_tries_that_fail_in_a_row_stop_all_and_one_answer_in_between_does_not(action):
     gate = limiter(patience=3)

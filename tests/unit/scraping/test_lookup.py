@@ -21,10 +21,9 @@ def asked(
     url, ids=IDS, *, token=None, max_attempts=3, max_body=1 << 20, timeout=5.0, patience=10_000, alone=False
 ):
     """(outcomes, seconds that would have been slept, the turns taken)."""
-    slept: list[float] = []
     turns = Turns(patience, alone)
     api = BatchApi(url, token, timeout, max_body)
-    return look_up(api, Policy(max_attempts), ids, turns, sleep=slept.append), slept, turns
+    return look_up(api, Policy(max_attempts), ids, turns), turns.rests, turns
 
 
 def found(ids):
@@ -290,10 +289,10 @@ def test_of_an_api_that_takes_far_fewer_ids_no_more_are_asked_again_than_it_has_
         asker = BatchApi(url, None, 5.0, 1 << 20)
         for start in (1, 1001):
             ids = [str(number) for number in range(start, start + 1000)]
-            slept: list[float] = []
-            outcomes = look_up(asker, Policy(3), ids, Turns(patience=2), sleep=slept.append)
+            turns = Turns(patience=2)
+            outcomes = look_up(asker, Policy(3), ids, turns)
             assert [(outcome.id, outcome.text) for outcome in outcomes] == [(i, f"نص {i}") for i in ids]
-            assert slept == []
+            assert turns.rests == []
             # Seven in a row, more than patience has for failures.
             assert refused == [1000, 500, 250, 125, 62, 31, 15]
 

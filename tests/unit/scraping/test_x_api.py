@@ -13,7 +13,7 @@ from adc.scraping.policy import Action, Policy, Response
 
 def asked(url, ids, token="right"):
     turns = Turns()
-    outcomes = look_up(XApi(url, token, 5.0, 1 << 20), Policy(2), ids, turns, sleep=lambda _: None)
+    outcomes = look_up(XApi(url, token, 5.0, 1 << 20), Policy(2), ids, turns)
     return outcomes, turns.decisions
 
 
