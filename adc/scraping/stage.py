@@ -9,9 +9,8 @@ from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from adc.archives import Source, id_rows, open_archive
+from adc.archives import Source, checked_archive, id_rows
 from adc.errors import RunError, UsageError
 from adc.job import Job
 from adc.progress import duration
@@ -21,34 +20,32 @@ from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
 from adc.scraping.id_order import WavesInIdOrder, parted, placed
 from adc.scraping.limiter import Limiter
+from adc.scraping.listed import keep_labels, report
 from adc.scraping.lookup import UNREQUESTED
 from adc.scraping.lookup_corpus import load_corpus
 from adc.scraping.policy import Policy
 from adc.scraping.server import LookupServer
-from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WorkList, plan
-from adc.tables import QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
+from adc.scraping.worklist import WorkList, plan
+from adc.tables import QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
 STATUSES = ("found", "missing", "failed")
 # Ids of the first wave, in batches a request under way.
 FIRST_WAVE_BATCHES = 4
-EXAMPLES = 3
 # How long before a wave's end the next one begins: it has to wait for a task to make room for it.
 LEAD_SECONDS = 7.0
 # How long a task should take, or how many requests it should send after one another where that takes longer:
 # each of a commit's many small jobs waits for one to end, and what a worker that dies had done is done again;
 # but while a task begins and ends fewer requests are under way than may be.
 PART_SECONDS, REQUESTS_IN_A_ROW = 6.0, 4
-# Ids are said to look rounded when so many times as many do as would by chance.
-SUSPICIOUS = 3
 
 
 def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: int | None = None) -> None:
     """Asks the API for every id of the list that has no outcome yet, or one that `retry` names.
 
     Without `ids` and `scrape.url`, the sample corpus is served and looked up for the job's life.
-    Raises UsageError for a list that cannot be read, RunError when the API refuses this client.
+    Raises UsageError for a list of no use, RunError when the API refuses this client.
     """
     wrong = sorted(set(retry) - set(RETRYABLE))
     if wrong:
@@ -60,14 +57,15 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
     if size and size > most:
         raise UsageError(f"scrape.batch_size={size}: scrape.api={api} takes at most {most} ids a request")
     with _api(job, ids) as (url, path):
-        rows = open_archive(job, Source(path), id_rows)
+        rows, set_aside = checked_archive(job, Source(path), id_rows)
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
         try:
-            _report(job, work)
+            report(job, path, work)
             if job.dry_run:
                 job.say(f"dry run: {_number(work.to_ask, limit):,} ids would be asked of {url}")
                 return
-            _keep_labels(job, work)
+            set_aside()
+            keep_labels(job, work)
             _ask(job, work, url, limit)
         finally:
             work.unpersist()
@@ -94,73 +92,6 @@ def _api(job: Job, ids: str | None) -> Iterator[tuple[str, str]]:
         with LookupServer(load_corpus(corpus)) as server:
             job.say(f"neither --ids nor scrape.url: the sample corpus at an embedded server, {server.url}")
             yield server.url, f"file://{corpus}"
-
-
-def _report(job: Job, work: WorkList) -> None:
-    """Counts the input and shows what is wrong with it."""
-    figures = work.checked.agg(
-        F.coalesce(F.sum("occurrences"), F.lit(0)).alias("input"),
-        F.coalesce(F.sum(F.when(F.col("id_num").isNull(), F.col("occurrences"))), F.lit(0)).alias("invalid"),
-        F.coalesce(F.sum(F.when(F.col("id_num").isNotNull(), F.col("occurrences") - 1)), F.lit(0)).alias(
-            "duplicate"
-        ),
-        F.count("id_num").alias("usable"),
-        F.count(F.when(F.expr(ROUNDED), 1)).alias("rounded"),
-        F.coalesce(F.sum(F.expr(ROUNDED_BY_CHANCE)), F.lit(0.0)).alias("by_chance"),
-    ).first()
-    assert figures is not None
-    asked, conflicts = work.to_ask.count(), work.conflict.count()
-    job.count(input=figures["input"], invalid=figures["invalid"], duplicate=figures["duplicate"])
-    if conflicts:
-        job.count(label_conflict=conflicts)
-    job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=0)
-    refused = {
-        reason: work.checked.where(F.col("reason") == reason) for reason in ("invalid_id", "two_labels")
-    }
-    for reason, rows in (refused | {"label_conflict": work.conflict}).items():
-        if examples := _examples(rows):
-            job.say(f"{reason}: for example {examples}; all are in quarantine")
-    if figures["rounded"] > SUSPICIOUS * max(1.0, figures["by_chance"]):
-        job.count(looks_rounded=figures["rounded"])
-        job.say(
-            f"{figures['rounded']:,} of {figures['usable']:,} ids look as if a float or a spreadsheet had "
-            f"rounded them (by chance about {figures['by_chance']:,.0f} would), for example "
-            f"{_examples(work.checked.where(ROUNDED))}. A rounded id is nobody's or another tweet's, whose "
-            "label is then wrong. They are asked as they stand; the right ones are in the list as it was "
-            "before it passed through numbers"
-        )
-
-
-def _examples(rows: DataFrame) -> str:
-    ids = [row["id"] for row in rows.orderBy("id").take(EXAMPLES)]
-    return ", ".join(map(repr, ids))
-
-
-def _keep_labels(job: Job, work: WorkList) -> None:
-    """Quarantines what is wrong with the list and takes labels that were not there before."""
-    id_, unusable = F.col("id"), work.checked.where("reason IS NOT NULL")
-    refused = job.refused(unusable, id_, F.col("reason"), F.struct("id", "labels", "occurrences"))
-    known = F.struct("id", "dialect", "known_dialect")
-    conflicts = job.refused(work.conflict, id_, F.lit("label_conflict"), known)
-    staged = f"{job.staging}/refused"
-    refused.unionByName(conflicts).write.parquet(staged)
-    job.lake.ensure(RAW_TWEETS)
-    job.lake.merge(
-        QUARANTINE,
-        job.lake.spark.read.parquet(staged),
-        update_if=REFUSED_OTHERWISE,
-        bounded_by="row_key",
-    )
-    relabel = f"{job.staging}/relabel"
-    work.relabel.write.parquet(relabel)
-    job.lake.merge(
-        RAW_TWEETS,
-        job.lake.spark.read.parquet(relabel),
-        update={"dialect": "new.dialect"},
-        update_if="old.dialect IS NULL",
-        insert=False,
-        bounded_by="id_num",
-    )
 
 
 def _number(ids: DataFrame, limit: int | None) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from adc.archives.columns import ROUNDED as AS_NUMBER
 from adc.lake import key_range
 
 # A tweet id as the API writes it. Ids are 64-bit, and no id in use is shorter than a digit.
@@ -19,6 +20,8 @@ ROUNDED = (
     "OR id_num % CAST(pow(10, length(id) - 15) AS BIGINT) = 0 OR (length(id) = 19 AND id_num % 100 = 0) "
     "ELSE false END"
 )
+# What they make of an id where they write it as a number; it cannot be asked.
+WRITTEN_ROUNDED = f"id RLIKE r'{AS_NUMBER}'"
 # How likely an id looks so by chance.
 ROUNDED_BY_CHANCE = (
     "CASE WHEN id_num >= 10000000000000000 THEN pow(2, 52 - floor(log2(id_num))) "

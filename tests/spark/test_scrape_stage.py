@@ -40,12 +40,13 @@ def checked(job):
     return {name: number for name, number in count.items() if number}
 
 
-def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, ids):
+def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, ids, capsys):
     listed = ids(*(f"{tweet_id},EG" for tweet_id in (*TEXTS, "6")), "2,", "5,SA", "1.2e18,SA", "x,", ",")
     with LookupServer(TEXTS) as server:
         settings = {"scrape__url": server.url, "scrape__batch_size": 1, "scrape__rate_limit": 4}
         first, second = (job("scrape", **settings) for _ in range(2))
         scrape(first, listed)
+        assert "1 ids are numbers, as '1.2e18': a spreadsheet" in capsys.readouterr().out
         assert server.statistics.ids == 6
         arrivals = server.statistics.arrivals
         outcomes, refused = contents(lake, RAW_TWEETS), contents(lake, QUARANTINE)
@@ -73,7 +74,7 @@ def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, 
         ("scrape", "5", "two_labels"),
         ("scrape", "x", "invalid_id"),
     ]
-    listed_counts = {"input": 11, "invalid": 3, "duplicate": 2}
+    listed_counts = {"input": 11, "invalid": 3, "duplicate": 2, "looks_rounded": 1}
     assert checked(first) == listed_counts | {"asked": 6, "found": 4, "missing": 2}
     # The second run changed nothing, not even who wrote a row and when.
     assert checked(second) == listed_counts | {"already": 6}
@@ -160,6 +161,28 @@ def test_wrong_usage_is_refused_before_anything_is_touched(
 ):
     with pytest.raises(UsageError, match=message):
         scrape(job("scrape", **overrides), **arguments)
+    assert not lake.files.exists(lake_root)
+
+
+@pytest.mark.parametrize(
+    ("listed", "number", "said"),
+    [
+        (("x,", ",EG", "torn,EG,more"), 2, "'', 'x': a tweet's id is a number of up to 19 digits"),
+        (
+            ("1.17536E+18,EG", "x,", "1175358310087892993.0,", "1.17536E+18,SA"),
+            4,
+            "'1.17536E+18', '1175358310087892993.0': a spreadsheet or a float has rounded them",
+        ),
+    ],
+)
+def test_a_list_without_any_usable_id_is_refused_before_anything_is_touched(
+    job, lake, lake_root, ids, listed, number, said
+):
+    path = ids(*listed)
+    with pytest.raises(UsageError) as refused:
+        scrape(job("scrape", scrape__url="http://127.0.0.1:9/"), path)
+    none = f"--ids {path}: none of its {number} rows has an id that can be asked, as "
+    assert str(refused.value).startswith(none + said)
     assert not lake.files.exists(lake_root)
 
 

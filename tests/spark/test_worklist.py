@@ -1,6 +1,6 @@
 import pytest
 
-from adc.scraping.worklist import ROUNDED, check_ids, plan
+from adc.scraping.worklist import ROUNDED, WRITTEN_ROUNDED, check_ids, plan
 from tests.spark.contents import raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -51,6 +51,14 @@ def test_ids_that_look_rounded_beside_some_of_any_length(listed, spark, codegen)
         assert rows(looks, "id") == [("1175358310087892000",), ("1175358310087893000",)]
     finally:
         spark.conf.set("spark.sql.codegen.factoryMode", before)
+
+
+def test_ids_that_are_numbers_look_rounded(listed):
+    numbers = ("1.17536E+18", "1,17536E+18", "1.2e18", "1175358310087892993.0", "1175358310087892993,00")
+    others = ("1175358310087892993", "1.5", "12.0", "x", "")
+    checked = check_ids(listed(*((tweet_id, None) for tweet_id in numbers + others)))
+    looks = checked.where(WRITTEN_ROUNDED)
+    assert rows(looks, "id", "reason") == [(number, "invalid_id") for number in sorted(numbers)]
 
 
 KNOWN = (
