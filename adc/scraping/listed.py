@@ -74,18 +74,25 @@ def _examples(rows: DataFrame) -> str:
 
 
 def keep_labels(job: Job, work: WorkList) -> None:
-    """Quarantines what is wrong with the list and takes labels that were not there before."""
+    """Quarantines what is wrong with the list, ends that of what it puts right, and takes new labels."""
     id_, unusable = F.col("id"), work.checked.where("reason IS NOT NULL")
     refused = job.refused(unusable, id_, F.col("reason"), F.struct("id", "labels", "occurrences"))
     known = F.struct("id", "dialect", "known_dialect")
     conflicts = job.refused(work.conflict, id_, F.lit("label_conflict"), known)
+    # What is no id stays: nothing tells which id has come in its place.
+    over_labels = (F.col("stage") == job.stage) & F.col("reason").isin("two_labels", "label_conflict")
+    there = job.lake.read(QUARANTINE).where(over_labels).select("stage", "row_key")
+    mended = there.join(work.agreed.select(id_.alias("row_key")), "row_key")
     staged = f"{job.staging}/refused"
-    refused.unionByName(conflicts).write.parquet(staged)
+    changes = refused.unionByName(conflicts).unionByName(mended, allowMissingColumns=True)
+    changes.write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
     job.lake.merge(
         QUARANTINE,
         job.lake.spark.read.parquet(staged),
+        delete_if="new.reason IS NULL",
         update_if=REFUSED_OTHERWISE,
+        insert_if="new.reason IS NOT NULL",
         bounded_by="row_key",
     )
     relabel = f"{job.staging}/relabel"

@@ -38,6 +38,7 @@ class WorkList:
     to_ask:   id, id_num, dialect of ids to ask now.
     relabel:  id, id_num, dialect of ids known without a label that now have one.
     conflict: id, dialect, known_dialect of ids whose label contradicts the one that is known.
+    agreed:   id of those with a label that nothing contradicts.
     """
 
     checked: DataFrame
@@ -45,6 +46,7 @@ class WorkList:
     to_ask: DataFrame
     relabel: DataFrame
     conflict: DataFrame
+    agreed: DataFrame
 
     def unpersist(self) -> None:
         """Frees what is cached: it answers for the list by its name, also to a later run in this process."""
@@ -96,4 +98,5 @@ def plan(rows: DataFrame, known: DataFrame, retry: Sequence[str]) -> WorkList:
             "known_status IS NOT NULL AND known_dialect IS NULL AND dialect IS NOT NULL"
         ).select("id", "id_num", "dialect"),
         conflict=usable.where("known_dialect <> dialect").select("id", "dialect", "known_dialect"),
+        agreed=usable.where("dialect = coalesce(known_dialect, dialect)").select("id"),
     )

@@ -1,12 +1,15 @@
 import pytest
 
 from adc.errors import RunError, UsageError
+from adc.lake import as_rows
 from adc.scraping.faults import Behaviour
 from adc.scraping.id_order import parted, placed
+from adc.scraping.listed import keep_labels
 from adc.scraping.server import LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
+from adc.scraping.worklist import plan
 from adc.tables import QUARANTINE, RAW_TWEETS
-from tests.spark.contents import contents, raw_rows, rows
+from tests.spark.contents import NOON, contents, raw_rows, rows
 from tests.unit.scraping.odd_api import documented, x_api
 
 pytestmark = pytest.mark.spark
@@ -314,6 +317,37 @@ def test_an_outcome_only_improves(job, lake):
         (str(n), after, 2 if written and before else 1, run.run_id if written else "earlier")
         for n, (before, _, after, written) in enumerate(cases, 10)
         if after
+    ]
+
+
+def test_a_label_that_is_put_right_leaves_quarantine(job, lake):
+    lake.append(RAW_TWEETS, raw_rows(lake, *({"id": n, "dialect": "EG", "text": "نص"} for n in "12")))
+    clean = {"stage": "clean", "row_key": "1", "reason": "label_conflict", "run_id": "earlier", "at": NOON}
+    lake.append(QUARANTINE, as_rows(lake.spark, QUARANTINE, [clean]))
+
+    def refused(*pairs):
+        listed = lake.spark.createDataFrame(list(pairs), "id STRING, dialect STRING")
+        work = plan(listed, lake.read(RAW_TWEETS), ())
+        keep_labels(job("scrape"), work)
+        work.unpersist()
+        return contents(lake, QUARANTINE, "row_key", "stage", "reason")
+
+    wrong = [("1", "SA"), ("2", "SA"), ("3", "EG"), ("3", "SA"), ("4", "EG"), ("4", "SA"), ("x", "EG")]
+    invalid = ("x", "scrape", "invalid_id")
+    assert refused(*wrong) == [
+        ("1", "clean", "label_conflict"),
+        ("1", "scrape", "label_conflict"),
+        ("2", "scrape", "label_conflict"),
+        ("3", "scrape", "two_labels"),
+        ("4", "scrape", "two_labels"),
+        invalid,
+    ]
+    # A list that says nothing of an id's label leaves open which it is.
+    assert refused(("1", "EG"), ("2", "MA"), ("3", "SA"), ("4", None)) == [
+        ("1", "clean", "label_conflict"),
+        ("2", "scrape", "label_conflict"),
+        ("4", "scrape", "two_labels"),
+        invalid,
     ]
 
 

@@ -92,4 +92,5 @@ def test_what_is_asked_relabelled_and_in_conflict(lake, listed, retry, asked):
         ("8", 8, None),
     ]
     assert rows(work.relabel, "id", "id_num", "dialect") == [("1", 1, "SA"), ("3", 3, "MA")]
+    assert rows(work.agreed, "id") == [(tweet_id,) for tweet_id in ("1", "2", "3", "6")]
     assert rows(work.conflict, "id", "dialect", "known_dialect") == [("4", "SA", "EG")]
