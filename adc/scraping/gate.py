@@ -53,7 +53,7 @@ class GateServer:
         end: Callable[[int], None] = lambda task: None,
         paused: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        self._limiter, self._end, self._paused = limiter, end, paused
+        self._limiter, self._end, self._tell_pause = limiter, end, paused
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()
@@ -87,6 +87,12 @@ class GateServer:
         """Why the latest request that was not served was not."""
         with self._changed:
             return self._limiter.failure
+
+    @property
+    def paused(self) -> float:
+        """Seconds for which the API has made all requests wait."""
+        with self._changed:
+            return self._limiter.paused
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -166,7 +172,7 @@ class GateServer:
                 now = time.monotonic()
                 self._limiter.leave(Decision(Action(action), reason, wait, harmless), now)
                 if seconds := self._limiter.long_pause(now):
-                    self._paused(seconds)
+                    self._tell_pause(seconds)
             self._changed.notify_all()
 
     def left(self, connection: "_Connection") -> None:

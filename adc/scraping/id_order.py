@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+# Ids of the first wave, in batches a request under way: unless a limit holds them up, they are soon done.
+FIRST_WAVE_BATCHES = 4
+
+
+def first_wave(batch_size: int, in_flight: int, rate_limit: float, seconds: float) -> int:
+    """How many ids the first wave has: no more than so many requests a second (0: any) do in its time."""
+    batches = FIRST_WAVE_BATCHES * in_flight
+    if rate_limit:
+        batches = max(1, min(batches, int(seconds * rate_limit)))
+    return batches * batch_size
+
 
 def placed(to_ask: DataFrame, staging: str) -> DataFrame:
     """The ids with their `place` in the order of ids, from 0 without gaps, staged under the given folder."""
@@ -30,8 +41,9 @@ def placed(to_ask: DataFrame, staging: str) -> DataFrame:
 class WavesInIdOrder:
     """Cuts the places of `total` ids into waves that should take `seconds` each, at so many ids a second.
 
-    The first has `first` ids; all are whole batches. Waves are ranges of ids, so that a MERGE can be told
-    which part of the table it may touch. `given` is how many ids have been handed out.
+    The first has `first` ids, and no other fewer unless the API is `limited`: makes all requests wait, for
+    longer than a wave should take. All are whole batches. Waves are ranges of ids, so that a MERGE can be
+    told which part of the table it may touch. `given` is how many ids have been handed out.
     """
 
     total: int
@@ -39,6 +51,7 @@ class WavesInIdOrder:
     batch_size: int
     seconds: float
     rate: Callable[[], float]
+    limited: Callable[[], bool]
     given: int = 0
 
     def __iter__(self) -> Iterator[range]:
@@ -47,8 +60,9 @@ class WavesInIdOrder:
             start, self.given = self.given, min(self.given + size, self.total)
             yield range(start, self.given)
             # At most fourfold at a time: the first waves also pay for Spark's start. A smaller wave than the
-            # first would hardly cost less.
-            size = max(self.first, int(min(4 * size, self.seconds * self.rate())))
+            # first would hardly cost less, and after an outage would keep the rate low.
+            least = self.batch_size if self.limited() else self.first
+            size = max(least, int(min(4 * size, self.seconds * self.rate())))
             size -= size % self.batch_size
 
 

@@ -19,7 +19,8 @@ class Limiter:
 
     `patience` tries that fail in a row stop the job, as one does that shows the API to refuse this client;
     `stopped` is the reason. `served` requests were answered; `failure` is why the latest of the others was
-    not. Times are seconds of any clock that does not go back.
+    not; `paused` are the seconds for which the API has made all wait. Times are seconds of any clock that
+    does not go back.
     """
 
     rate: float
@@ -29,6 +30,7 @@ class Limiter:
     stopped: str | None = None
     served: int = 0
     failure: str = ""
+    paused: float = 0.0
     _failed_in_a_row: int = 0
     _next: float = 0.0
     _paused_until: float = 0.0
@@ -56,6 +58,7 @@ class Limiter:
             self._failed_in_a_row += 1
             self.failure = decision.reason
         if decision.action in (Action.ACCEPT, Action.PAUSE):
+            self.paused += max(0.0, now + decision.wait - max(now, self._paused_until))
             self._paused_until = max(self._paused_until, now + decision.wait)
         if decision.action is Action.STOP:
             self.stopped = self.stopped or decision.reason

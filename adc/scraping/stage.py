@@ -18,7 +18,7 @@ from adc.samples import write_sample_corpus
 from adc.scraping.apis import APIS
 from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
-from adc.scraping.id_order import WavesInIdOrder, parted, placed
+from adc.scraping.id_order import WavesInIdOrder, first_wave, parted, placed
 from adc.scraping.limiter import Limiter
 from adc.scraping.listed import keep_labels, report
 from adc.scraping.lookup import UNREQUESTED
@@ -31,8 +31,6 @@ from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
 STATUSES = ("found", "missing", "failed")
-# Ids of the first wave, in batches a request under way.
-FIRST_WAVE_BATCHES = 4
 # How long before a wave's end the next one begins: it has to wait for a task to make room for it.
 LEAD_SECONDS = 7.0
 # How long a task should take, or how many requests it should send after one another where that takes longer:
@@ -103,7 +101,7 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     todo = placed(work.to_ask, job.staging)
     total = _number(todo, limit)
     scrape_settings, size = job.settings.scrape, _batch_size(job)
-    at_once = scrape_settings.in_flight * size
+    at_once, seconds = scrape_settings.in_flight * size, scrape_settings.wave_seconds
     policy = Policy(scrape_settings.max_attempts)
     with _gate(job, policy) as gate:
 
@@ -123,7 +121,11 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
             parts = max(2 * slots, int(slots * len(places) / each))
             return parted(todo, places, parts, size).select("id", "id_num", "dialect")
 
-        waves = WavesInIdOrder(total, FIRST_WAVE_BATCHES * at_once, size, scrape_settings.wave_seconds, rate)
+        def limited() -> bool:
+            return gate.paused > seconds
+
+        first = first_wave(size, scrape_settings.in_flight, scrape_settings.rate_limit, seconds)
+        waves = WavesInIdOrder(total, first, size, seconds, rate, limited)
 
         def tail() -> bool:
             # So that by the time Spark has started the next wave no fewer requests are under way than may be.

@@ -46,7 +46,8 @@ def checked(job):
 def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, ids, capsys):
     listed = ids(*(f"{tweet_id},EG" for tweet_id in (*TEXTS, "6")), "2,", "5,SA", "1.2e18,SA", "x,", ",")
     with LookupServer(TEXTS) as server:
-        settings = {"scrape__url": server.url, "scrape__batch_size": 1, "scrape__rate_limit": 4}
+        settings = {"scrape__batch_size": 1, "scrape__rate_limit": 4, "scrape__wave_seconds": 1}
+        settings |= {"scrape__url": server.url}
         first, second = (job("scrape", **settings) for _ in range(2))
         scrape(first, listed)
         assert "1 ids are numbers, as '1.2e18': a spreadsheet" in capsys.readouterr().out
@@ -55,8 +56,9 @@ def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, 
         outcomes, refused = contents(lake, RAW_TWEETS), contents(lake, QUARANTINE)
         scrape(second, listed)
         assert server.statistics.ids == 6
-    # Four requests a second, over all tasks.
+    # Four requests a second, over all tasks, and so many ids a wave.
     assert arrivals[-1] - arrivals[0] >= 5 / 4
+    assert lake.handle(RAW_TWEETS).history().where("operation = 'MERGE'").count() == 2
 
     assert rows(
         lake.read(RAW_TWEETS), "id", "dialect", "status", "text", "http_status", "attempts"

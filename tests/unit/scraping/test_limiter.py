@@ -75,6 +75,13 @@ def test_a_pause_is_told_once_and_again_only_when_it_becomes_much_longer(pauses,
     assert found == told
 
 
+def test_pauses_that_overlap_are_added_up_once():
+    gate = limiter(in_flight=9)
+    for now, wait in ((100.0, 60.0), (110.0, 10.0), (150.0, 30.0), (300.0, 5.0)):
+        gate.leave(Decision(Action.PAUSE, "HTTP 429", wait), now)
+    assert gate.paused == 80.0 + 5.0
+
+
 @pytest.mark.parametrize("action", [Action.RETRY, Action.PAUSE, Action.SPLIT, Action.FAIL])
 def test_tries_that_fail_in_a_row_stop_all_and_one_answer_in_between_does_not(action):
     gate = limiter(patience=3)
