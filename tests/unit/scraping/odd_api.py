@@ -1,6 +1,7 @@
 """A server that answers look-ups as told: with what the project's own would never say, or as X's API does."""
 
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +55,9 @@ class Turns:
 
 
 @contextmanager
-def served(method: str, answer: Callable[[BaseHTTPRequestHandler], Answer]) -> Iterator[str]:
+def served(
+    method: str, answer: Callable[[BaseHTTPRequestHandler], Answer], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """The address of a server that answers each request by this method so, and refuses others."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,10 +74,12 @@ def served(method: str, answer: Callable[[BaseHTTPRequestHandler], Answer]) -> I
 
     setattr(Handler, f"do_{method}", Handler.reply)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/"
         finally:
             server.shutdown()
             thread.join()
