@@ -128,21 +128,6 @@ class Files:
         }
         return {name: found[name] for name in sorted(found) if not name.startswith(("_", "."))}
 
-    def within(self, path: str) -> dict[str, list[int]]:
-        """Of what Spark reads in a folder and its folders, bytes and time of writing by path within it.
-
-        Times are milliseconds since 1970.
-        """
-        system, hadoop_path = self._at(path)
-        base = str(system.makeQualified(hadoop_path).toString()).rstrip("/") + "/"
-        files, found = system.listFiles(hadoop_path, True), {}
-        while files.hasNext():
-            status = files.next()
-            name = str(status.getPath().toString()).removeprefix(base)
-            if not any(part.startswith(("_", ".")) for part in name.split("/")):
-                found[name] = [int(status.getLen()), int(status.getModificationTime())]
-        return {name: found[name] for name in sorted(found)}
-
     def size(self, path: str) -> int:
         """The bytes of a file, or of all files in a folder and its folders."""
         system, hadoop_path = self._at(path)

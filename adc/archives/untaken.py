@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import IllegalArgumentException
+from pyspark.errors import AnalysisException, IllegalArgumentException
+from pyspark.sql import functions as F
 
 from adc.archives.labels import read_labels
 from adc.archives.lines import Source
@@ -108,15 +109,20 @@ class Untaken:
 
 def _present(job: Job, path: str) -> dict[str, State]:
     """The files of a folder or a Delta table; none of a file, which is read whole in every run."""
-    files = job.lake.files
+    files, spark = job.lake.files, job.lake.spark
     try:
         if not files.exists(path) or not files.is_folder(path):
             return {}
         if job.settings.input.format in ("auto", "delta") and files.exists(f"{path}/_delta_log"):
-            rows = delta_files(job.lake.spark, path).select("path", "size", "modificationTime").collect()
-            return {name: [size, written] for name, size, written in rows}
-        return files.within(path)
-    except (IllegalArgumentException, Py4JJavaError):
+            found = delta_files(spark, path).select("path", "size", "modificationTime")
+            return {name: [size, written] for name, size, written in sorted(found.collect())}
+        # The one form of Spark's that is about files; what they hold is not read.
+        reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
+        written = F.unix_millis("modificationTime")
+        found = reader.load(Source(path).places).select("path", "length", written)
+        base = files.qualified(path).rstrip("/") + "/"
+        return {name.removeprefix(base): [size, written] for name, size, written in sorted(found.collect())}
+    except (AnalysisException, IllegalArgumentException, Py4JJavaError):
         # Reading tells what is wrong.
         return {}
 
