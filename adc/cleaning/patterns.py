@@ -66,9 +66,18 @@ WRITTEN_OUT = (
     | {code: " " + normalize("NFKC", chr(code)) for code in [*range(0xBC, 0xBF), *range(0x2150, 0x215F)]}
     | {0xFDFC: "ريال", 0xFDFD: "بسم الله الرحمن الرحيم"}
 )
+# What is a mark to NFKC but not to the tables by which marks are sorted, or several.
+MARKS_WRITTEN_OUT = WRITTEN_OUT | {
+    code: normalize("NFKD", chr(code)) for code in (0x344, 0xF73, 0xF75, 0xF81, 0xFF9E, 0xFF9F)
+}
 NFKC_SURPRISE = (
     NOT_NFKC[:-1] + r"\x{00BC}-\x{00BE}\x{2150}-\x{215E}\x{FC5E}-\x{FC63}\x{FE70}-\x{FE7F}\x{FDFC}\x{FDFD}]"
 )
+
+# Marks that may stand on a letter, and more: classes of marks alone would make a slower pattern.
+MAYBE_MARKS = r"[^\x00-\x7F\x{0621}-\x{064A}]"
+# So many of them in a row NFKC takes long over.
+MANY_MARKS = 1000
 
 # Where a rule looks beyond a word: for tags, or what may become one; at line breaks that are no white space
 # to RE2; for what NFKC is kept from.

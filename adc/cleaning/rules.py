@@ -5,17 +5,16 @@ something removed is one private-use character until the end (MARKERS), so that 
 harm it; `without_private_use` frees the texts from such characters of their own beforehand.
 """
 
-import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adc.cleaning.by_text import marks_in_order, normalised, without_entities
 from adc.cleaning.patterns import (
     ADDRESS,
     ARABIC_DIGITS,
@@ -30,8 +29,9 @@ from adc.cleaning.patterns import (
     LINE_BREAKS,
     LINK,
     LOAN_LETTERS,
+    MANY_MARKS,
+    MAYBE_MARKS,
     NFKC_SURPRISE,
-    NOT_NFKC,
     NOT_PLAIN,
     NUMBER,
     PUNCTUATION,
@@ -40,7 +40,6 @@ from adc.cleaning.patterns import (
     SURPLUS_SPACE,
     TAG,
     TASHKEEL,
-    WRITTEN_OUT,
     in_python,
 )
 from adc.cleaning.words import (
@@ -149,42 +148,16 @@ def marked(pattern: str, marker: str) -> dict[str, Step]:
     return {"marker": replaced(pattern, f" {marker} "), "drop": replaced(pattern, " ")}
 
 
-# Without its semicolon, as html.unescape takes them too, &region= in a link would be one.
-_ENTITY = re.compile(r"&(?:#\d+;?|#[xX][0-9a-fA-F]+;?|\w+;|(?:amp|lt|gt|quot)\b(?!=))")
-
-
-# No character has a number as long as this, and Python reads none of thousands of digits.
-_MOST_DIGITS = 20
-
-
-def _unescaped(text: str) -> str:
-    def character(entity: re.Match[str]) -> str:
-        numbered = entity[0].startswith("&#") and len(entity[0]) > _MOST_DIGITS
-        return "\ufffd" if numbered else html.unescape(entity[0])
-
-    # To a fixed point: texts that went through two programs hold &amp;lt; .
-    while (once := _ENTITY.sub(character, text)) != text:
-        text = once
-    return text
-
-
-def _without_surprises(text: str) -> str:
-    return re.sub("[\ud800-\udfff\ue000-\ue00f]", "\ufffd", _unescaped(text))
-
-
-_NORMALISABLE = re.compile(in_python(f"[^{NOT_NFKC[1:]}+"))
 _EMOTICON = re.compile(rf"(?:{EMOTICON})(?<![(\[](?=[\w(\[]))")
 _LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
 _REPEATED = re.compile(in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
 
 
-def _normalised(text: str) -> str:
-    return _NORMALISABLE.sub(lambda run: normalize("NFKC", run[0].translate(WRITTEN_OUT)), text)
-
-
 def _nfkc(texts: pa.Array) -> pa.Array:
+    long = pc.greater_equal(pc.binary_length(texts), 2 * MANY_MARKS)
+    texts = taken_by(long, texts, where(f"{MAYBE_MARKS}{{{MANY_MARKS}}}", marks_in_order))
     hits = pc.match_substring_regex(texts, NFKC_SURPRISE)
-    by_hand = pa.array([_normalised(text) for text in texts.filter(hits).to_pylist()], pa.string())
+    by_hand = pa.array([normalised(text) for text in texts.filter(hits).to_pylist()], pa.string())
     return pc.replace_with_mask(pc.utf8_normalize(texts, "NFKC"), hits, by_hand)
 
 
@@ -242,7 +215,7 @@ WITHOUT_STRAYS = replaced(f"({EMOJI_SEQUENCE})|{EMOJI_SHAPERS}", r"\1")
 # Rules that need no kind look beyond words: they see only the texts that stay whole, which all rules see.
 RULES: tuple[Rule, ...] = (
     Rule("html", "HTML entities, to a fixed point, and tags", Kind.NONE,
-         {"on": chained(where("&", _without_surprises), replaced(TAG, " "))}),
+         {"on": chained(where("&", without_entities), replaced(TAG, " "))}),
     Rule("line_breaks", "line and paragraph breaks", Kind.BREAK, {
         "marker": replaced(rf"\s*{LINE_BREAKS}\s*", f" {LINE_BREAK_MARK} "),
         "drop": replaced(LINE_BREAKS, " "),

@@ -4,6 +4,7 @@ import itertools
 import random
 import re
 import struct
+import time
 import unicodedata
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adc.cleaning import Profile, clean_array, clean_text, load_profile, profiles, words
-from adc.cleaning.patterns import NOT_PLAIN, in_python
+from adc.cleaning import Profile, by_text, clean_array, clean_text, load_profile, profiles, rules, words
+from adc.cleaning.patterns import MAYBE_MARKS, NOT_PLAIN, in_python
 from adc.cleaning.profiles import MANY, profile_of
 from adc.cleaning.rows import AGGRESSIVE
 from adc.cleaning.rules import MARKERS, RULES
@@ -283,3 +284,50 @@ def test_the_documentation_lists_every_rule_with_its_choices():
 
 def test_an_entity_of_more_digits_than_python_reads_is_no_character():
     assert clean_text(f"كلام &#{'9' * 5000}; بس") == "كلام \ufffd بس"
+
+
+LONG_CHAINS = {
+    "ampersands": ("&", "amp;", ""),
+    "numbers": ("&", "#38;#x26;AMP;", ""),
+    "names": ("&", "amp", ";"),
+    "entities of entities": ("", "&#", "5" + "3;" * 1000),
+    "marks": ("e", "\u0327\u0301", ""),
+    "marks beside a sign": ("™e", "\u0327\u0301", ""),
+    "vowels": ("é", "\u064e\u0650", ""),
+    "several marks as one": ("e", "\u0344\u0345\u0f73", ""),
+    "marks of other kinds": ("e", "\uff9e\u0301\ufc5e", ""),
+    "marks that Python does not know": ("e", "\u0301\U00010efd", ""),
+}
+
+
+@pytest.mark.parametrize("chain", LONG_CHAINS)
+def test_a_text_made_to_take_long_takes_no_longer_than_its_length(chain):
+    first, part, last = LONG_CHAINS[chain]
+    text = first + part * (600_000 // len((first + part).encode())) + last
+    start = time.process_time()
+    alone = clean_text(text, "model")
+    # In the square of its length it would be a minute or more.
+    assert time.process_time() - start < 10
+    column = clean_array(pa.array([text] + ["كلمة é"] * MANY), load_profile("model"))
+    assert column[0].as_py() == alone
+
+
+@pytest.mark.parametrize("level", [1, 2, 7, 12, 40, 3000])
+def test_entities_are_replaced_to_a_fixed_point(level):
+    for ampersand in ("amp;", "AMP;", "#38;", "#x26;"):
+        assert clean_text(f"a &{ampersand * level}lt; b &{ampersand * level} c") == "a < b & c"
+
+
+@given(
+    st.lists(st.sampled_from("e\u0301\u0327\u064e\u0651\u0344\u0f73\uff9e\ufc5e\u0345é™½ﷲ😂・"), min_size=1)
+)
+@quick
+def test_long_runs_of_marks_are_normalised_as_short_ones(characters):
+    def cleaned() -> str:
+        return clean_array(pa.array(["".join(characters)]), profile_of("own", {"unicode": True}))[0].as_py()
+
+    short = cleaned()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "MANY_MARKS", 1)
+        patch.setattr(by_text, "_MARKS", re.compile(in_python(f"{MAYBE_MARKS}+")))
+        assert cleaned() == short
