@@ -23,7 +23,7 @@ AUTHOR_NAMES = ("author", "author_id", "user_id", "user.id_str", "user.id", "aut
 CREATED_NAMES = ("created_at", "date", "timestamp")
 # What programs write, in lower case, where there is nothing: as an id it would make all such rows one tweet,
 # as an author one person's, as a label a class.
-ABSENT = ("", "nan", "nat", "none", "null", "<na>", "n/a")
+ABSENT = ("", "nan", "nat", "none", "null", "na", "<na>", "n/a", "#n/a", "\\n")
 # 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
 # Numbers of fewer digits floats hold as they are.
 ROUNDED = r"^(\d([.,]\d+)?[eE]\+?(0?[89]|1\d)|\d{16,}[.,]0+)$"

@@ -74,7 +74,7 @@ def test_rows_without_an_id_get_one_from_their_text(read):
         (hello, "hello"),
         (empty, None),
     ]
-    absent = ("nan", "NaN", "None", "NULL", "<NA>", " n/a ")
+    absent = ("nan", "NaN", "None", "NULL", "NA", "<NA>", " n/a ", "#N/A", r"\N")
     found = read("b.csv", "id,text\n" + "".join(f"{id_},hello\n" for id_ in absent))
     assert found == [(hello, "hello")] * len(absent)
 
@@ -87,9 +87,9 @@ def test_what_cannot_be_seen_around_a_value_is_none_of_it(read):
 
 @pytest.mark.parametrize("column", ["author", "dialect"])
 def test_what_programs_write_where_there_is_nothing_is_no_author_and_no_label(read, column):
-    lines = "1,x,nan\n2,x, None \n3,x,\n4,x,nana\n"
+    lines = "1,x,nan\n2,x, None \n3,x,\n4,x,nana\n5,x,NA\n6,x,\\N\n7,x,#N/A\n"
     found = read("a.csv", f"id,text,{column}\n{lines}", ("id", column))
-    assert found == [("1", None), ("2", None), ("3", None), ("4", "nana")]
+    assert found == [(id_, "nana" if id_ == "4" else None) for id_ in "1234567"]
 
 
 @pytest.mark.parametrize("shape", [archive_rows, id_rows])
