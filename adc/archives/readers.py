@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import reduce
 
 from py4j.protocol import Py4JJavaError
@@ -97,12 +98,8 @@ def _form(spark: SparkSession, source: Source, settings: InputSettings) -> str:
         return settings.format
     if is_delta:
         return "delta"
-    for name in map(str.lower, [path, *(source.names or names)]):
-        for compression in COMPRESSIONS:
-            name = name.removesuffix(compression)
-        for ending, form in FORMAT_OF_ENDING.items():
-            if name.endswith(ending):
-                return form
+    if form := _form_told(path) or _form_told_by_all(path, source.data_names(spark)):
+        return form
     first = first_lines(spark, source)[0].lstrip("\ufeff \t\r")
     for beginning, form in FORMAT_OF_BEGINNING.items():
         if first.startswith(beginning):
@@ -111,6 +108,29 @@ def _form(spark: SparkSession, source: Source, settings: InputSettings) -> str:
         f"input {path}: its name tells no form, nor do its first bytes; --set input.format=… "
         "(csv, parquet, json, delta, text)"
     )
+
+
+def _form_told(name: str) -> str | None:
+    """The form that a name's ending tells, whatever it is compressed by."""
+    name = name.lower()
+    for compression in COMPRESSIONS:
+        name = name.removesuffix(compression)
+    return next((form for ending, form in FORMAT_OF_ENDING.items() if name.endswith(ending)), None)
+
+
+def _form_told_by_all(path: str, names: Iterable[str]) -> str | None:
+    """The form that names in a folder tell; UsageError where they tell several, as data and a README.txt."""
+    told: dict[str, str] = {}
+    for name in names:
+        if form := _form_told(name):
+            told.setdefault(form, name)
+    if len(told) > 1:
+        listed = ", ".join(f"{name} ({form})" for form, name in told.items())
+        raise UsageError(
+            f"input {path}: its files are of different forms: {listed}; name one of them, or move what is no "
+            "data elsewhere; --set input.format=… reads all as one form"
+        )
+    return next(iter(told), None)
 
 
 def _refuse_packed(files: Files, path: str) -> None:

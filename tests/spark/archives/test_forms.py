@@ -270,6 +270,20 @@ def test_folders_that_are_empty_or_hold_what_hadoop_cannot_read_are_refused(read
         read("folder")
 
 
+def test_folders_with_files_of_different_forms_are_refused_by_name(read, tmp_path):
+    for folder in ("data", "data.csv"):
+        (tmp_path / folder).mkdir()
+        for name, content in {"LICENSE.txt": "free\n", "a.csv": CSV, "b.csv": CSV}.items():
+            (tmp_path / folder / name).write_text(content)
+    with pytest.raises(UsageError, match=r"forms: LICENSE\.txt \(text\), a\.csv \(csv\); name one of them"):
+        read("data")
+    for folder, form in (("data", "csv"), ("data.csv", "auto")):
+        with pytest.raises(UsageError, match=r"LICENSE\.txt has free; a\.csv has id, text"):
+            read(folder, format=form)
+        (tmp_path / folder / "LICENSE.txt").unlink()
+        assert read(folder) == sorted(2 * FOUND)
+
+
 @pytest.mark.parametrize("name", ["_a.txt", ".a.jsonl", "_a.csv"])
 def test_files_that_spark_leaves_out_are_refused_by_name(read, name):
     message = f"Spark leaves out files whose name begins with _ or a dot, as {re.escape(name)}; rename it"
