@@ -138,8 +138,9 @@ class InputSettings(Section):
     )
     id: str | None = Field(
         None,
-        description="Column of the tweet id, user.id_str for one within another; unset, here and below: the "
-        "first that is there of id_str, id, tweet_id, tweetid, status_id.",
+        description="Column of the tweet id, user.id_str for one within another; none: there are no ids, or "
+        "only row numbers, and a row gets its text's hash; unset, here and below: the first that is there of "
+        "id_str, id, tweet_id, tweetid, status_id.",
     )
     text: str | None = Field(
         None,

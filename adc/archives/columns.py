@@ -27,6 +27,10 @@ ABSENT = ("", "nan", "nat", "none", "null", "na", "<na>", "n/a", "#n/a", "\\n")
 # 1.23457E+18, 1234567890123456768.0: what spreadsheets and floats make of an id. Many tweets share one.
 # Numbers of fewer digits floats hold as they are.
 ROUNDED = r"^(\d([.,]\d+)?[eE]\+?(0?[89]|1\d)|\d{16,}[.,]0+)$"
+# Numbers that count rows; tweets' ids have had more digits since 2007.
+ROW_NUMBER = r"^\d{1,7}([.]0+)?$"
+# What input.id is where the file has no ids, unless a column is named so.
+NO_IDS = "none"
 # Names that a kept column cannot have: those of the tables it goes to, and of what stages add on the way.
 RESERVED = {
     *CLEAN_TWEETS.columns,
@@ -42,7 +46,9 @@ RESERVED = {
 def id_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFrame:
     """(id, dialect) of a list of ids, as written there; a one-column file holds ids under any name."""
     frame = tweets(frame)
-    found = _column(frame, settings.id, ID_NAMES, "input.id")
+    found = _id(frame, settings)
+    if found is None and settings.id == NO_IDS:
+        raise UsageError(f"input {path}: input.id=none leaves nothing of a list of ids")
     if found is None and len(frame.columns) == 1:
         found = find(frame, frame.columns[0])
     if found is None:
@@ -58,10 +64,9 @@ def archive_rows(frame: DataFrame, path: str, settings: InputSettings) -> DataFr
     """
     frame = tweets(frame)
     text = _text(frame, path, settings)
-    id_ = _column(frame, settings.id, ID_NAMES, "input.id")
+    id_ = _id(frame, settings)
     _refuse_rounded(path, id_)
-    written = _trimmed(_string(id_))
-    own_id = F.when(~_absent(written) & ~_rounded(id_), written)
+    own_id = F.when(~_rounded(id_), _written_id(id_))
     author = _string(_column(frame, settings.author, AUTHOR_NAMES, "input.author"))
     # Else all rows without one would share a split.
     author = F.when(~_absent(_trimmed(author)), author)
@@ -87,7 +92,12 @@ def hashed(text: Column) -> Column:
 
 def rounded_ids(frame: DataFrame, settings: InputSettings) -> Column:
     """Whether a row's id is one that `archive_rows` takes for rounded."""
-    return _rounded(_column(frame, settings.id, ID_NAMES, "input.id"))
+    return _rounded(_id(frame, settings))
+
+
+def row_numbers(frame: DataFrame, settings: InputSettings) -> Column:
+    """Whether a row's id is so short a number that it may be the row's; NULL where there is none."""
+    return _written_id(_id(frame, settings)).rlike(ROW_NUMBER)
 
 
 def unread_times(frame: DataFrame, settings: InputSettings) -> Column:
@@ -117,6 +127,18 @@ def kept_columns(settings: InputSettings) -> dict[str, str]:
 def _absent(trimmed: Column) -> Column:
     """Whether it is what programs write where there is nothing; NULL of NULL."""
     return F.lower(trimmed).isin(*ABSENT)
+
+
+def _id(frame: DataFrame, settings: InputSettings) -> Found | None:
+    if settings.id == NO_IDS and not find(frame, NO_IDS):
+        return None
+    return _column(frame, settings.id, ID_NAMES, "input.id")
+
+
+def _written_id(id_: Found | None) -> Column:
+    """The id as it stands there; NULL where nothing does."""
+    written = _trimmed(_string(id_))
+    return F.when(~_absent(written), written)
 
 
 def _rounded(id_: Found | None) -> Column:

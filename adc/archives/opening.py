@@ -6,7 +6,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from adc.archives.columns import archive_rows, hashed, rounded_ids, unread_times
+from adc.archives.columns import archive_rows, hashed, rounded_ids, row_numbers, unread_times
 from adc.archives.labels import LABELS_SHOWN, read_labels, shown_labels
 from adc.archives.lines import Source
 from adc.archives.readers import form_of, read_archive
@@ -21,7 +21,7 @@ Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
 # A line within a text of CSV that begins with a tweet's id, or ends with a dialect's code, as rows do.
 ROW_WITHIN = rf'\n"?\d{{15,20}}"?[,;\t]|[,;\t]"?({"|".join(DIALECTS.codes)})"?\r?\n'
-# Rows looked at to tell whether ids have been rounded and times cannot be read.
+# Rows looked at to tell whether ids are rounded or count rows, and times cannot be read.
 ROWS_SEEN = 1000
 # Characters shown of a record that cannot be read.
 RECORD_SHOWN = 200
@@ -76,15 +76,23 @@ def _refuse_unreadable(path: str, frame: DataFrame, of_csv: bool) -> None:
 
 
 def _tell_doubtful(job: Job, path: str, frame: DataFrame, settings: InputSettings) -> None:
-    """Says of the first rows how many ids have been rounded and how many times cannot be read."""
-    rows = frame.select(rounded_ids(frame, settings), unread_times(frame, settings)).take(ROWS_SEEN)
-    rounded = sum(bool(is_rounded) for is_rounded, _ in rows)
-    unread = [time for _, time in rows if time is not None]
+    """Says of the first rows how many ids are rounded, whether they may count rows, what times are unread."""
+    told = (rounded_ids(frame, settings), row_numbers(frame, settings), unread_times(frame, settings))
+    rows = frame.select(*told).take(ROWS_SEEN)
+    rounded = sum(bool(is_rounded) for is_rounded, _, _ in rows)
+    numbers = [may_count for _, may_count, _ in rows if may_count is not None]
+    unread = [time for _, _, time in rows if time is not None]
     if rounded:
         job.say(
             f"{path}: {rounded:,} of the first {ROWS_SEEN:,} ids are like 1.23457E+18 or "
             "1234567890123456768.0: a spreadsheet or a float has rounded them, so that tweets share one; "
             "such a row gets its text's hash for an id"
+        )
+    if numbers and all(numbers):
+        job.say(
+            f"{path}: its ids look like row numbers, of at most 7 digits. Rows of another archive with the "
+            "same ids would be taken for the same tweets: with --set input.id=none a row gets its text's "
+            "hash for an id"
         )
     if unread:
         job.say(

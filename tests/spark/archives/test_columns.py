@@ -113,6 +113,28 @@ def test_rows_whose_ids_a_spreadsheet_has_rounded_are_told_apart_by_their_texts(
     )
 
 
+def test_ids_that_may_number_the_rows_are_told_and_can_be_left_out(job, lake, tmp_path, capsys):
+    for name, rows in {"a": (f"{GOOD} ك", f"{GOOD} ل"), "b": (f"{GOOD} ن", f"{GOOD} ل")}.items():
+        (tmp_path / f"{name}.csv").write_text(f"id,text\n0,{rows[0]}\n1.0,{rows[1]}\n,{GOOD}\n")
+        clean(job("clean", input__id="none"), str(tmp_path / f"{name}.csv"))
+    told = "its ids look like row numbers"
+    assert told not in capsys.readouterr().out
+    found = contents(lake, CLEAN_TWEETS, "text", "id")
+    assert [text for text, _ in found] == [GOOD, *(f"{GOOD} {letter}" for letter in "كلن")]
+    assert all(id_.startswith("sha256:") for _, id_ in found)
+    open_archive(job("clean"), str(tmp_path / "b.csv"))
+    assert f"b.csv: {told}" in capsys.readouterr().out
+    (tmp_path / "c.csv").write_text(f"id,text\n0,{GOOD}\n{ID},{GOOD}\n")
+    open_archive(job("clean"), str(tmp_path / "c.csv"))
+    assert told not in capsys.readouterr().out
+
+
+def test_a_column_named_none_may_hold_the_ids(read):
+    assert read("a.csv", "id,none,text\n1,2,x\n", id="none") == [("2", "x")]
+    with pytest.raises(UsageError, match="none leaves nothing of a list of ids"):
+        read("b.csv", "id,text\n1,x\n", shape=id_rows, id="none")
+
+
 def test_short_numbers_that_have_been_floats_are_ids(read):
     lines = json_lines([{"id": 7.0, "text": "a"}, {"id": float(ID), "text": "b"}]).replace(
         str(float(ID)), f"{ID}.0"
