@@ -35,7 +35,10 @@ ABANDONED_SECONDS = 7 * 24 * 3600
 
 @dataclass
 class Job:
-    """One run of one stage: its settings and lake, and the counts that its summary will state."""
+    """One run of one stage: its settings and lake, and the counts that its summary will state.
+
+    metrics: of a model, for `--summary` alone; any that JSON can hold.
+    """
 
     stage: str
     settings: Settings
@@ -44,6 +47,7 @@ class Job:
     dry_run: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     outputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     started_at: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
     @property
@@ -214,7 +218,9 @@ def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:
         "seconds": round(job.seconds(), 1),
         "counts": dict(job.counts),
         "outputs": job.outputs,
-    } | ({"error": error} if error else {})
+    }
+    summary |= {"metrics": job.metrics} if job.metrics else {}
+    summary |= {"error": error} if error else {}
     print(f"{job.stage}: {summary['status']} in {duration(summary['seconds'])} (run {job.run_id})")
     for name, number in job.counts.items():
         print(f"  {name:<24} {number:>12,}")

@@ -203,6 +203,7 @@ def model_card(bundle: Bundle) -> str:
             "",
             "The figures of the split train are out of fold: by linear models that had not seen the tweet.",
         ]
+    figures += _dialect_table(bundle.metrics)
     return "\n".join(
         [
             f"# {bundle.name}",
@@ -222,6 +223,23 @@ def model_card(bundle: Bundle) -> str:
             "",
         ]
     )
+
+
+def _dialect_table(metrics: Mapping[str, Any]) -> list[str]:
+    """The figures by dialect of the split that was learnt from least, if any are kept."""
+    split = next((name for name in ("test", "val", "train") if "dialects" in metrics.get(name, {})), None)
+    if split is None:
+        return []
+    return [
+        "",
+        f"| dialect, of {split} | tweets | precision % | recall % | F1 % |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {label} | {values['support']:,} | {100 * values['precision']:.1f} | "
+            f"{100 * values['recall']:.1f} | {100 * values['f1']:.1f} |"
+            for label, values in metrics[split]["dialects"].items()
+        ),
+    ]
 
 
 def _architecture(bundle: Bundle) -> str:

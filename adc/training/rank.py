@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from adc.metrics import Score, score_rows
 from adc.model.stack import blended
 from adc.tables import SPLITS
 from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from adc.training.figures import scored, split_figures
 from adc.training.output import tell_driver
 from adc.training.plan import CHECKPOINTS, SHARDS, Plan, best_epoch, learning_rate
 
@@ -127,7 +127,7 @@ class Rank:
             if len(val):
                 with self.average.in_place():
                     labels, logits = self._evaluate(val)
-                figures = self._score(labels, logits)
+                figures = scored(plan.labels, labels, logits)
                 row |= {"val_accuracy": figures.accuracy, "val_macro_f1": figures.macro_f1}
             history.append(row)
             if plan.patience and best_epoch(history) == epoch:
@@ -271,10 +271,6 @@ class Rank:
         gathered = [self.hvd.allgather(np.concatenate(part)).numpy() for part in (labels, logits)]
         return gathered[0], gathered[1]
 
-    def _score(self, labels: np.ndarray, logits: np.ndarray) -> Score:
-        names = np.array(self.plan.labels, dtype=object)
-        return score_rows(names[labels], names[logits.argmax(axis=1)], self.plan.labels)
-
     def _result(
         self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
     ) -> dict[str, Any] | None:
@@ -290,13 +286,8 @@ class Rank:
             labels, logits = self._evaluate(examples)
             if split == "val":
                 temperature = fit_temperature(logits, labels)
-            figures = self._score(labels, logits)
-            metrics[split] = {
-                "rows": len(examples),
-                "accuracy": figures.accuracy,
-                "macro_f1": figures.macro_f1,
-                "ece": calibration_error(logits, labels, temperature),
-            }
+            figures = scored(self.plan.labels, labels, logits)
+            metrics[split] = split_figures(figures, calibration_error(logits, labels, temperature))
             if split == "val":
                 # By label and first guess, (C, C): what shares of a corpus are corrected by.
                 metrics[split]["confusion"] = figures.confusion[:, :-1].tolist()

@@ -27,6 +27,7 @@ from adc.tables import CLEAN_TWEETS
 from adc.training.checks import example_counts, refuse_unfit_profile, threads_a_rank
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
+from adc.training.figures import summary_figures, told_figures
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import SHARDS, Plan
@@ -89,11 +90,15 @@ def train(job: Job, target: str | None = None) -> None:
     else:
         store_bundle(lake.files, bundle, place)
     lake.files.delete(folder)
+    _conclude(job, bundle, place)
+    for line in told_figures(bundle.metrics):
+        job.say(line)
+
+
+def _conclude(job: Job, bundle: Bundle, place: str) -> None:
+    """Names the bundle and its figures in the summary."""
     job.outputs["bundle"] = place
-    for split, figures in bundle.metrics.items():
-        job.say(
-            f"{split}: accuracy {100 * figures['accuracy']:.1f} %, macro-F1 {100 * figures['macro_f1']:.1f} %"
-        )
+    job.metrics = summary_figures(bundle.metrics)
 
 
 def prepared_once(
@@ -249,4 +254,4 @@ def _same_or_refuse(job: Job, place: str, made: dict[str, Any]) -> None:
             "give another --bundle or train.name, or remove it"
         )
     job.say(f"nothing to do: {place} holds this very bundle, {there.model}")
-    job.outputs["bundle"] = place
+    _conclude(job, there, place)

@@ -49,6 +49,7 @@ def stage(job: Job, args: argparse.Namespace) -> None:
     job.lake.files.write_text(f"{job.staging}/wave-000000/part", "staged")
     job.count(input=3, clean=2, quarantined=1)
     job.outputs["clean_tweets"] = "there"
+    job.metrics["val"] = {"rows": 2}
 
 
 def failing(error: BaseException) -> Call:
@@ -74,6 +75,7 @@ def test_a_run_that_is_done(
         "seconds": 0,
         "counts": {"input": 3, "clean": 2, "quarantined": 1},
         "outputs": {"clean_tweets": "there"},
+        "metrics": {"val": {"rows": 2}},
     }
     (row,) = lake.read(RUNS).collect()
     assert (row["run_id"], row["status"], row["error"]) == (summary["run_id"], "done", None)

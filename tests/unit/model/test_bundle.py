@@ -193,3 +193,13 @@ def test_the_card_says_which_figures_are_out_of_fold(tiny_bundle):
     # Other splits are not, nor is a network without linear models.
     for other in (tiny_bundle, replace(trained, evidence=None, stack=None, blend=0.0)):
         assert "out of fold" not in model_card(other)
+
+
+def test_the_card_has_the_figures_of_each_dialect(tiny_bundle):
+    own = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 1200}
+    val = tiny_bundle.metrics["val"]
+    metrics = {"train": val, "val": val | {"dialects": {"EG": own}}, "test": val | {"dialects": {"MA": own}}}
+    card = model_card(replace(tiny_bundle, metrics=metrics))
+    assert "| dialect, of test | tweets |" in card
+    assert "| MA | 1,200 | 50.0 | 25.0 | 33.3 |" in card
+    assert "| EG |" not in card and "dialect, of" not in model_card(tiny_bundle)

@@ -9,6 +9,7 @@ from adc.model.bundle import NetworkSpec
 from adc.training.batches import Examples
 from adc.training.calibration import calibration_error
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from adc.training.figures import scored
 from adc.training.plan import Plan, best_epoch, learning_rate
 from adc.training.rank import Rank
 
@@ -104,7 +105,10 @@ def test_the_linear_models_have_their_share_in_figures_and_none_in_weights(monke
 
 def test_of_a_short_training_no_early_weights_are_kept():
     # 39 steps: an average every 20 would be of the first half, 85 % right.
-    assert trained(plan())["metrics"]["val"]["accuracy"] > 0.95
+    metrics = trained(plan())["metrics"]
+    assert metrics["val"]["accuracy"] > 0.95
+    for split, rows in (("val", 60), ("train", 200)):
+        assert sum(each["support"] for each in metrics[split]["dialects"].values()) == rows
 
 
 def test_a_lone_text_in_the_last_batch_counts_as_any_other():
@@ -144,11 +148,9 @@ def test_weights_that_a_last_step_has_spoilt_are_noticed():
 
 def test_training_stops_when_validation_no_longer_gains(monkeypatch):
     macro_f1 = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    measured = Rank._score
     monkeypatch.setattr(
-        Rank,
-        "_score",
-        lambda self, labels, logits: replace(measured(self, labels, logits), macro_f1=next(macro_f1, 0.0)),
+        "adc.training.rank.scored",
+        lambda *given: replace(scored(*given), macro_f1=next(macro_f1, 0.0)),
     )
     result = trained(plan(epochs=5, patience=2))
     assert [row["val_macro_f1"] for row in result["history"]] == [0.5, 0.6, 0.6, 0.4]
