@@ -9,31 +9,38 @@ import pandas as pd
 from scipy import sparse
 
 from adc.errors import UsageError
-from adc.training.folds import as_learnt, folds_of
+from adc.training.folds import as_learnt, folds_of, of_too_few_authors
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Clean training texts with labels (N,) of `classes`, weights (N,) and folds (N,)."""
+    """Clean training texts with labels (N,) of `classes`, weights (N,) and folds (N,).
+
+    by_text: names of the labels whose texts are parted into folds whoever wrote them.
+    """
 
     texts: Sequence[str]
     labels: np.ndarray
     weights: np.ndarray
     folds: np.ndarray
     classes: int
+    by_text: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rows: pd.DataFrame, labels: Sequence[str], plain_share: float) -> Self:
         """From clean, dialect, weight, text_hash, author; `plain_share` without a tweet's marks."""
         number_of = {label: number for number, label in enumerate(labels)}
         weights = rows["weight"].to_numpy(np.float64)
+        keys, dialects = (rows["text_hash"].tolist(), rows["author"].tolist()), rows["dialect"].tolist()
+        by_text = of_too_few_authors(*keys, dialects)
         return cls(
             as_learnt(rows["clean"].tolist(), rows["text_hash"].tolist(), plain_share),
             rows["dialect"].map(number_of).to_numpy(np.int64),
             # Only what one weighs beside another counts, as for the network.
             weights / weights.mean(),
-            folds_of(rows["text_hash"], rows["author"]),
+            folds_of(*keys, dialects, by_text),
             len(labels),
+            by_text,
         )
 
     def held_out(self, fold: int) -> np.ndarray:

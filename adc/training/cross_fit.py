@@ -40,12 +40,13 @@ class Linear:
     """What the fits make.
 
     evidence: by fold, the last for new text. teacher: log-probabilities of the rows by models that have not
-    seen them, float (N, C). stack: the same for new text.
+    seen them, float (N, C). stack: the same for new text. by_text: as the corpus has it.
     """
 
     evidence: tuple[Evidence, ...]
     teacher: np.ndarray
     stack: Stack
+    by_text: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def cross_fit(
         tuple(fit.evidence.scaled(scale) for fit in fits),
         teacher(corpus, members),
         Stack(fit_judge(corpus, members), results.get(Task("bayes", NONE))),
+        corpus.by_text,
     )
 
 

@@ -40,6 +40,7 @@ class Encoding:
     soft_labels: the teacher's share in a target; smoothing: the part of a label given to all classes alike.
     class_weights: (C,), by which the weights of training rows are multiplied.
     plain_share: the part of the training rows that are read without a tweet's marks.
+    by_text: the labels whose rows are in folds whoever wrote them, as those that the linear models saw.
     """
 
     encoder: Encoder
@@ -50,6 +51,7 @@ class Encoding:
     class_weights: np.ndarray
     plain_share: float = 0.0
     stack: tuple[Stack, Evidence] | None = None
+    by_text: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -70,6 +72,7 @@ class Encoding:
             class_weights(counts, labels, settings.train.class_weight),
             settings.train.plain_share,
             (linear.stack, linear.evidence[NONE]) if linear and settings.model.blend else None,
+            linear.by_text if linear else frozenset(),
         )
 
     def network(self, model: ModelSettings) -> NetworkSpec:
@@ -85,13 +88,14 @@ class Encoding:
         split = batch.column("split").to_pylist()
         learnt = np.array([name == "train" for name in split], dtype=bool)
         hashes = batch.column("text_hash").to_pylist()
-        folds = folds_of(hashes, batch.column("author").to_pylist())
+        dialects = batch.column("dialect").to_pylist()
+        folds = folds_of(hashes, batch.column("author").to_pylist(), dialects, self.by_text)
         clean = batch.column("clean").to_pylist()
         bare = as_learnt(clean, hashes, self.plain_share)
         texts = [typed if train else text for typed, text, train in zip(bare, clean, learnt, strict=True)]
         tokens, evidence = self._encoded(texts, np.where(learnt, folds, NONE))
         number_of = {label: number for number, label in enumerate(self.labels)}
-        labels = np.array([number_of[label] for label in batch.column("dialect").to_pylist()], np.int32)
+        labels = np.array([number_of[label] for label in dialects], np.int32)
         teacher = batch.column("teacher").to_pylist()
         weights = batch.column("weight").to_numpy(zero_copy_only=False).astype(np.float32)
         return pa.RecordBatch.from_arrays(

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from adc.archives.labels import shown_labels
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.duplicates import labelled_tweets
@@ -151,6 +152,12 @@ def linear_models(
     if not (model.evidence or model.soft_labels or model.blend):
         return None, []
     texts, keys = collected_corpus(examples, labels, train.evidence_rows, train.plain_share)
+    if texts.by_text:
+        few = shown_labels(sorted(texts.by_text))
+        job.say(
+            f"too few authors wrote {few} to be held out in turn: their tweets are, one by one, "
+            "and the figures of the split train are too good"
+        )
     for fold in range(FOLDS):
         # Said here, not by a task in the middle of the fits.
         texts.fitted(fold)

@@ -1,8 +1,11 @@
 """Fits out of fold: a row never meets a model that saw its label, and new text one that saw all."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
@@ -12,8 +15,10 @@ from sklearn.svm import LinearSVC
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import gram_keys
+from adc.settings import Settings
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Counts, cross_fit, fit_bayes, fit_judge
+from adc.training.encoding import Encoding
 from adc.training.evidence import fit_evidence, idf, log_count_ratios
 from adc.training.folds import FOLDS, NONE, folds_of
 
@@ -33,6 +38,11 @@ def corpus_of(rows: int = 300, noise: float = 0.1) -> Corpus:
     return Corpus(texts, labels, np.ones(rows), draw.integers(0, FOLDS, rows), 3)
 
 
+# What shards are made of.
+BATCH = pa.schema(
+    [(name, pa.string()) for name in ("clean", "dialect", "text_hash", "author", "split")]
+    + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
+)
 LEAST = Counts(grams=2, bayes=2)
 ENCODER = Encoder(tuple(sorted({word for text in (*MARKS, *FILLERS) for word in text.split()})), 56)
 
@@ -116,6 +126,42 @@ def test_the_stack_tells_new_texts_as_the_teacher_told_its_rows(least):
     told = linear.stack.log_probabilities(texts, linear.evidence[NONE].of_texts(ENCODER.tokens(texts)))
     assert told.argmax(axis=1).tolist() == [0, 1, 2]
     np.testing.assert_allclose(np.exp(told).sum(axis=1), 1, atol=1e-5)
+
+
+def rows_of(corpus: Corpus, author: dict[str, str]) -> pd.DataFrame:
+    """The corpus as rows of clean_tweets of labels a, b and c; some labels have one author each."""
+    dialects = ["abc"[label] for label in corpus.labels]
+    hashes = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in corpus.texts]
+    own = [author.get(dialect, f"author {number}") for number, dialect in enumerate(dialects)]
+    return pd.DataFrame(
+        {"clean": corpus.texts, "dialect": dialects, "weight": 1.0, "text_hash": hashes, "author": own}
+    )
+
+
+def test_a_class_of_one_author_is_known_out_of_fold():
+    rows = rows_of(corpus_of(noise=0), {"c": "Abu Nuwas"})
+    corpus = Corpus.of(rows, "abc", plain_share=0)
+    assert corpus.by_text == {"c"}
+    linear = cross_fit(corpus, ENCODER, LEAST)
+    told = linear.teacher.argmax(axis=1)
+    assert [(told == label)[corpus.labels == label].mean() > 0.9 for label in range(3)] == [True] * 3
+    # Shards take the evidence of the same folds.
+    encoding = Encoding.of(Settings(), ENCODER, ("a", "b", "c"), linear, {"a": 1, "b": 1, "c": 1})
+    batch = rows.assign(split="train", teacher=None).astype({"author": object})
+    shard = encoding.rows(pa.RecordBatch.from_pandas(batch, BATCH, preserve_index=False))
+    for fold in range(FOLDS):
+        own = corpus.held_out(fold)
+        expected = linear.evidence[fold].of_tokens(ENCODER.tokens([corpus.texts[row] for row in own]))
+        stored = b"".join(shard.column("evidence").take(pa.array(own)).to_pylist())
+        assert stored == expected.astype(np.float16).tobytes()
+
+
+def test_labels_are_held_out_by_author_wherever_they_can():
+    corpus = corpus_of(noise=0)
+    assert not Corpus.of(rows_of(corpus, {}), "abc", plain_share=0).by_text
+    # A text alone is in one fold either way.
+    alone = replace(corpus, labels=np.where(np.arange(300) == 7, 2, corpus.labels % 2))
+    assert not Corpus.of(rows_of(alone, {"c": "Abu Nuwas"}), "abc", plain_share=0).by_text
 
 
 def test_a_class_of_one_fold_alone_is_possible():
