@@ -190,7 +190,7 @@ def trained(settings: Settings, encoding: Encoding, splits: dict[str, Examples],
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     plan = replace(
-        Plan.of(settings, encoding.labels, encoding.network(settings.model), "", threads=1), seed=seed
+        Plan.of(settings, encoding.labels, encoding.network(settings.model), "", "", threads=1), seed=seed
     )
     tf.keras.utils.set_random_seed(seed)
     result = Rank(plan, hvd, tf).run(splits["train"], splits["val"], splits["test"])

@@ -63,7 +63,7 @@ def main() -> None:
     settings = load_settings(overrides=[f"train.batch_size={arguments.batch_size}"])
     labels = tuple(f"L{number}" for number in range(CLASSES))
     spec = network_spec(settings.model, size, CLASSES, evidence=2 * CLASSES)
-    plan = Plan.of(settings, labels, spec, "", threads=1)
+    plan = Plan.of(settings, labels, spec, "", "", threads=1)
     rank = Rank(plan, hvd, tf)
     batches = epoch_batches(examples.lengths, plan.batch_size, seed=0, epoch=1)
     rank.batch_weight = float(plan.batch_size)

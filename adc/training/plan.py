@@ -9,21 +9,22 @@ import numpy as np
 from adc.model.bundle import NetworkSpec
 from adc.settings import Settings
 
-# What is in the folder of a training. The number goes up with what checkpoints hold: those that an older adc
-# has left are not taken up then, and the epochs start anew.
-SHARDS, CHECKPOINTS = "shards", "checkpoints-2"
+# In the folder of a training. The number goes up with what checkpoints hold: those that an older adc has left
+# are not taken up then, and the epochs start anew.
+CHECKPOINTS = "checkpoints-2"
 
 
 @dataclass(frozen=True)
 class Plan:
     """All that a rank needs to know; the same on every rank.
 
-    folder: the training's own, which all ranks reach, a URI: `shards` is in it, and the checkpoints; empty
-    where neither is wanted. blend: the linear models' share in the answer. patience: epochs without a better
-    validation macro-F1 that are still run; 0: all.
+    folder: the training's own, where checkpoints are, or empty where none are wanted. shards: where they are.
+    Both are URIs that all ranks reach. blend: the linear models' share in the answer. patience: epochs
+    without a better validation macro-F1 that are still run; 0: all.
     """
 
     folder: str
+    shards: str
     labels: tuple[str, ...]
     network: NetworkSpec
     blend: float
@@ -39,12 +40,19 @@ class Plan:
 
     @classmethod
     def of(
-        cls, settings: Settings, labels: tuple[str, ...], network: NetworkSpec, folder: str, threads: int
+        cls,
+        settings: Settings,
+        labels: tuple[str, ...],
+        network: NetworkSpec,
+        folder: str,
+        shards: str,
+        threads: int,
     ) -> Self:
         """As the settings ask for."""
         train = settings.train
         return cls(
             folder=folder,
+            shards=shards,
             labels=labels,
             network=network,
             blend=settings.model.blend,

@@ -21,7 +21,7 @@ from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.figures import scored, split_figures
 from adc.training.output import tell_driver
-from adc.training.plan import CHECKPOINTS, SHARDS, Plan, best_epoch, learning_rate
+from adc.training.plan import CHECKPOINTS, Plan, best_epoch, learning_rate
 
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512
@@ -48,9 +48,7 @@ def train_rank(plan: Plan) -> dict[str, Any] | None:
     if plan.mixed_precision:
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     with tempfile.TemporaryDirectory(prefix="adc-rank-") as scratch:
-        train, val, test = (
-            read_examples(f"{plan.folder}/{SHARDS}", split, Path(scratch, split)) for split in SPLITS
-        )
+        train, val, test = (read_examples(plan.shards, split, Path(scratch, split)) for split in SPLITS)
     # The files are mapped into memory and go with this process, however it ends.
     return Rank(plan, hvd, tf, tell_driver).run(train, val, test)
 

@@ -85,4 +85,4 @@ def write_shards(examples: DataFrame, encoding: Encoding, path: str, shards: int
 
     known = examples.where(F.col("dialect").isin(list(encoding.labels)))
     placed = known.repartition(shards, "id").sortWithinPartitions("id")
-    placed.mapInArrow(encode, from_arrow_schema(SHARD)).write.mode("overwrite").parquet(path)
+    placed.mapInArrow(encode, from_arrow_schema(SHARD)).write.parquet(path)

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -31,13 +32,14 @@ from adc.training.encoding import Encoding, refuse_blind
 from adc.training.figures import summary_figures, told_figures
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
-from adc.training.plan import SHARDS, Plan
+from adc.training.plan import Plan
 from adc.training.rank import train_rank
 from adc.training.shards import collected_corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.watch import ranks_watched
 
-# The bundle that is to be, in the folder of a training: it is there once the shards are.
-PREPARED = "prepared"
+# What a run has prepared, in its own folder in the training's: the shards, and the bundle that is to be,
+# which is there once they are.
+SHARDS, PREPARED = "shards", "prepared"
 # Settings that change nothing in a bundle.
 IDLE_SETTINGS = ("train.tensorboard", "train.start_timeout")
 
@@ -70,13 +72,13 @@ def train(job: Job, target: str | None = None) -> None:
     # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
     whose = hashlib.sha256(f"{made['fingerprint']} {lake.files.qualified(place)}".encode()).hexdigest()
     folder = lake.path("_staging", f"train-{whose[:16]}")
-    untrained = prepared_once(job, examples, counts, folder, made)
+    untrained, shards = prepared_once(job, examples, counts, folder, made)
     job.say(
         f"{by_split['train']:,} tweets in {len(counts)} dialects, {untrained.encoder.size:,} word vectors, "
         f"{settings.train.num_proc} ranks"
     )
-    where = lake.files.qualified(folder)
-    plan = Plan.of(settings, untrained.labels, untrained.network, where, threads)
+    where, shards = lake.files.qualified(folder), lake.files.qualified(shards)
+    plan = Plan.of(settings, untrained.labels, untrained.network, where, shards, threads)
     result = run_ranks(job, plan, logs)
     bundle = replace(
         untrained,
@@ -104,22 +106,27 @@ def _conclude(job: Job, bundle: Bundle, place: str) -> None:
 
 def prepared_once(
     job: Job, examples: DataFrame, counts: Mapping[str, int], folder: str, made: Mapping[str, Any]
-) -> Bundle:
-    """As `prepared`, or what a run that was ended has left of it in the folder."""
-    files, place = job.lake.files, f"{folder}/{PREPARED}"
-    try:
-        untrained = open_bundle(files, place)
-        job.say(f"going on with what a run that was ended has left in {folder}")
-    except UsageError:
-        untrained = prepared(job, examples, counts, folder, made)
-        store_bundle(files, untrained, place)
-    return untrained
+) -> tuple[Bundle, str]:
+    """As `prepared`, or what a run that was ended has left of it in the folder; and where the shards are.
+
+    Every run writes to a folder of its own, so that none reads what another one writes meanwhile.
+    """
+    files = job.lake.files
+    for run in files.names(folder) if files.exists(folder) else ():
+        with suppress(UsageError):
+            untrained = open_bundle(files, f"{folder}/{run}/{PREPARED}")
+            job.say(f"going on with what a run that was ended has left in {folder}")
+            return untrained, f"{folder}/{run}/{SHARDS}"
+    own = f"{folder}/{job.run_id}"
+    untrained = prepared(job, examples, counts, f"{own}/{SHARDS}", made)
+    store_bundle(files, untrained, f"{own}/{PREPARED}")
+    return untrained, f"{own}/{SHARDS}"
 
 
 def prepared(
-    job: Job, examples: DataFrame, counts: Mapping[str, int], folder: str, made: Mapping[str, Any]
+    job: Job, examples: DataFrame, counts: Mapping[str, int], shards: str, made: Mapping[str, Any]
 ) -> Bundle:
-    """Writes the training shards into a folder; the bundle that is to be, without weights."""
+    """Writes the training shards; the bundle that is to be, without weights."""
     settings = job.settings
     labels = DIALECTS.restricted_to(list(counts)).codes
     encoder = Encoder(
@@ -129,7 +136,7 @@ def prepared(
     encoding = Encoding.of(settings, encoder, labels, linear, counts)
     network = encoding.network(settings.model)
     teacher = linear.teacher if linear else None
-    write_shards(with_teacher(examples, keys, teacher), encoding, f"{folder}/{SHARDS}", settings.train.shards)
+    write_shards(with_teacher(examples, keys, teacher), encoding, shards, settings.train.shards)
     return Bundle(
         name=settings.train.name,
         labels=labels,

@@ -1,5 +1,7 @@
 """What train decides before any rank starts."""
 
+import hashlib
+import itertools
 import json
 
 import pytest
@@ -9,7 +11,8 @@ from adc.duplicates import labelled_tweets
 from adc.errors import UsageError
 from adc.model.bundle import MANIFEST
 from adc.tables import CLEAN_TWEETS
-from adc.training.stage import provenance, train
+from adc.training import stage
+from adc.training.stage import prepared_once, provenance, train
 from tests.spark.contents import clean_rows
 
 pytestmark = pytest.mark.spark
@@ -42,6 +45,43 @@ def test_a_bundle_is_known_by_what_the_labelled_rows_hold(job, lake):
         lake.merge(CLEAN_TWEETS, clean_rows(lake, row | change))
         others.append(fingerprint()[0])
     assert len({first, *others}) == 7
+
+
+def marked_rows(lake, count=60, **fields):
+    """Labelled tweets of two dialects, told apart by words; `fields` are functions of a tweet's number."""
+    marks = {"EG": "عايز كده", "MA": "بزاف واش"}
+    profile = load_profile("model").hash
+    rows = [
+        {"id": str(n), "text": f"{marks[dialect]} {n % 7}", "dialect": dialect, "profile_hash": profile}
+        | {"text_hash": hashlib.sha256(str(n).encode()).hexdigest()[:32]}
+        | {name: field(n) for name, field in fields.items()}
+        for n, dialect in zip(range(count), itertools.cycle(marks))
+    ]
+    lake.append(CLEAN_TWEETS, clean_rows(lake, *rows))
+    return labelled_tweets(lake.read(CLEAN_TWEETS))
+
+
+def test_runs_of_one_training_at_once_share_no_shards(job, lake, tmp_path, monkeypatch, capsys):
+    examples, counts, folder = marked_rows(lake), {"EG": 30, "MA": 30}, f"{tmp_path}/training"
+    given = {"model__evidence": False, "model__soft_labels": 0, "model__blend": 0, "train__shards": 3}
+    one, other, third = (job("train", **given) for _ in range(3))
+    places, write = [], stage.write_shards
+
+    def beside(*arguments):
+        # The second run begins and ends while the first one writes.
+        monkeypatch.setattr(stage, "write_shards", write)
+        places.append(prepared_once(other, examples, counts, folder, {})[1])
+        write(*arguments)
+
+    monkeypatch.setattr(stage, "write_shards", beside)
+    places.append(prepared_once(one, examples, counts, folder, {})[1])
+    assert len(set(places)) == 2
+    assert [lake.spark.read.parquet(place).count() for place in places] == [60, 60]
+    assert "going on" not in capsys.readouterr().out
+    # One that comes later takes up what there is, from a run that has got so far.
+    (tmp_path / "training" / "train-00000000T000000-killed" / "shards").mkdir(parents=True)
+    assert prepared_once(third, examples, counts, folder, {})[1] in places
+    assert "going on with what a run that was ended has left in" in capsys.readouterr().out
 
 
 def learnable_rows(lake):

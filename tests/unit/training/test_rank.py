@@ -22,6 +22,7 @@ SPEC = NetworkSpec("gru", 4, 5, 12, 2, 0.3, 0.5, 0.1, evidence=4, dense=3)
 def plan(folder: str = "", epochs: int = 3, **changes) -> Plan:
     made = Plan(
         folder=folder,
+        shards="",
         labels=("EG", "MA"),
         network=SPEC,
         blend=0.0,
