@@ -1,6 +1,8 @@
 """Files on whatever file system Spark can reach: a local folder, HDFS, an object store."""
 
 import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
 from adc.errors import UsageError
+
+# An upload that has written nothing for so long has been killed.
+UPLOAD_SECONDS = 3600
 
 
 def local_path(uri: str) -> str | None:
@@ -103,12 +108,26 @@ class Files:
         What stood at `target` is replaced, so the caller decides first whether it may be.
         """
         system, final = self._at(target)
-        _, partial = self._at(f"{target.rstrip('/')}.partial")
-        system.delete(partial, True)
-        system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path(str(folder)), partial)
-        system.delete(final, True)
-        if not system.rename(partial, final):
-            raise OSError(f"{target}.partial could not be renamed to {target}")
+        # Of its own, or two that upload at once would mix.
+        name = f"{target.rstrip('/')}.{uuid.uuid4().hex[:8]}.partial"
+        _, partial = self._at(name)
+        self._remove_partial(final)
+        try:
+            system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path(str(folder)), partial)
+            system.delete(final, True)
+            if not system.rename(partial, final):
+                raise OSError(f"{name} could not be renamed to {target}")
+        finally:
+            system.delete(partial, True)
+
+    def _remove_partial(self, final: Any) -> None:
+        """Removes what uploads to this place that were killed have left."""
+        folder, begin = str(final.getParent().toString()), f"{final.getName()}."
+        for name in self.names(folder) if self.exists(folder) else ():
+            left = f"{folder}/{name}"
+            with suppress(Py4JJavaError):  # another upload ends now
+                if name.startswith(begin) and name.endswith(".partial") and self.age(left) > UPLOAD_SECONDS:
+                    self.delete(left)
 
     def download(self, source: str, folder: Path) -> None:
         """Copies a folder to a local one that does not exist yet."""

@@ -87,15 +87,29 @@ def train(job: Job, target: str | None = None) -> None:
         metrics=result["metrics"],
         history=tuple(result["history"]),
     )
-    if lake.files.exists(place):
-        # Another run has been faster.
-        _same_or_refuse(job, place, made)
-    else:
-        store_bundle(lake.files, bundle, place)
-    lake.files.delete(folder)
-    _conclude(job, bundle, place)
     for line in told_figures(bundle.metrics):
         job.say(line)
+    store_or_keep(job, bundle, place)
+    lake.files.delete(folder)
+
+
+def store_or_keep(job: Job, bundle: Bundle, place: str) -> None:
+    """Stores a bundle, unless a run that was faster has stored the same.
+
+    Raises RunError where it has stored another one; this one is then kept beside it.
+    """
+    files = job.lake.files
+    if not files.exists(place):
+        store_bundle(files, bundle, place)
+        _conclude(job, bundle, place)
+        return
+    try:
+        _same_or_refuse(job, place, bundle.made)
+    except UsageError as error:
+        beside = f"{place.rstrip('/')}-{bundle.checksum[:8]}"
+        store_bundle(files, bundle, beside)
+        _conclude(job, bundle, beside)
+        raise RunError(f"this training is done and kept in {beside}, but {error}") from None
 
 
 def _conclude(job: Job, bundle: Bundle, place: str) -> None:
@@ -255,7 +269,7 @@ def provenance(job: Job, examples: DataFrame, threads: int) -> dict[str, Any]:
     }
 
 
-def _same_or_refuse(job: Job, place: str, made: dict[str, Any]) -> None:
+def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
     try:
         there = open_bundle(job.lake.files, place)
     except UsageError as error:

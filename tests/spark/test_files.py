@@ -3,6 +3,7 @@ import re
 import time
 
 import pytest
+from py4j.protocol import Py4JJavaError
 
 from adc.errors import UsageError
 from adc.files import Files
@@ -65,13 +66,20 @@ def test_folders_are_uploaded_in_place_of_what_was_there_and_downloaded(files, t
         folder.mkdir()
         for name in names:
             (folder / name).write_text(f"{folder.name} {name}")
-    (tmp_path / "deep" / "target.partial").mkdir(parents=True)
-    (tmp_path / "deep" / "target.partial" / "left").write_text("by an upload that was killed")
+    for name, hours in (("target.0.partial", 2), ("target.1.partial", 0), ("other.0.partial", 2)):
+        left = tmp_path / "deep" / name / "left"
+        left.parent.mkdir(parents=True)
+        left.write_text("by an upload that was killed, or is under way")
+        os.utime(left, (0, time.time() - hours * 3600))
+    under_way = {f"{name}.partial/left": left.read_text() for name in ("target.1", "other.0")}
 
     files.upload(first, str(target))
-    assert tree(tmp_path / "deep") == {"target/a": "first a", "target/b": "first b"}
+    assert tree(tmp_path / "deep") == under_way | {"target/a": "first a", "target/b": "first b"}
     files.upload(second, f"{target}/")
-    assert tree(tmp_path / "deep") == {"target/b": "second b", "target/c": "second c"}
+    assert tree(tmp_path / "deep") == under_way | {"target/b": "second b", "target/c": "second c"}
+    with pytest.raises(Py4JJavaError):
+        files.upload(tmp_path / "nothing", str(target))
+    assert tree(tmp_path / "deep") == under_way | {"target/b": "second b", "target/c": "second c"}
 
     files.download(str(target), tmp_path / "copy")
     assert tree(tmp_path / "copy") == {"b": "second b", "c": "second c"}

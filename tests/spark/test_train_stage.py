@@ -3,16 +3,18 @@
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
 from adc.cleaning import load_profile
 from adc.duplicates import labelled_tweets
-from adc.errors import UsageError
+from adc.errors import RunError, UsageError
 from adc.model.bundle import MANIFEST
+from adc.model.store import open_bundle
 from adc.tables import CLEAN_TWEETS
 from adc.training import stage
-from adc.training.stage import prepared_once, provenance, train
+from adc.training.stage import prepared_once, provenance, store_or_keep, train
 from tests.spark.contents import clean_rows
 
 pytestmark = pytest.mark.spark
@@ -157,3 +159,20 @@ def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle
         with pytest.raises(UsageError, match=message):
             train(job("train"), str(tmp_path))
         assert (tmp_path / MANIFEST).read_text(encoding="utf-8") == there
+
+
+def test_what_another_training_was_faster_than_is_kept_beside(job, lake, tiny_bundle):
+    place = f"{lake.root}/models/adc"
+    store = lambda bundle, one: store_or_keep(one, bundle, f"{place}/")  # noqa: E731
+    first, late = (replace(tiny_bundle, made={"fingerprint": name}) for name in ("first", "late"))
+    # The second run of the same training is content with what the first one has left.
+    for run in (job("train"), job("train")):
+        store(first, run)
+        assert run.outputs == {"bundle": f"{place}/"}
+    slower = job("train")
+    beside = f"{place}-{late.checksum[:8]}"
+    with pytest.raises(RunError, match=f"kept in {beside}, but {place}/ already holds another bundle"):
+        store(late, slower)
+    assert slower.outputs == {"bundle": beside}
+    assert [open_bundle(lake.files, where).made for where in (place, beside)] == [first.made, late.made]
+    assert sorted(lake.files.names(f"{lake.root}/models")) == ["adc", f"adc-{late.checksum[:8]}"]
