@@ -87,7 +87,7 @@ class Bundle:
         """
         timeless = self._manifest()
         timeless["history"] = [{k: v for k, v in row.items() if k != "seconds"} for row in self.history]
-        timeless["made"] = {name: value for name, value in self.made.items() if name != "data"}
+        timeless["made"] = {n: value for n, value in self.made.items() if n not in ("data", "code")}
         digest = hashlib.sha256(json.dumps(timeless, sort_keys=True).encode())
         digest.update("\n".join(self.encoder.vocabulary).encode())
         for arrays in self._arrays().values():

@@ -1,18 +1,14 @@
 """The train stage: labelled clean tweets to a model bundle."""
 
-import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from adc.archives.labels import shown_labels
 from adc.cleaning import load_profile
@@ -33,6 +29,7 @@ from adc.training.figures import summary_figures, told_figures
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import Plan
+from adc.training.provenance import difference, provenance, training_digest
 from adc.training.rank import train_rank
 from adc.training.shards import collected_corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.watch import ranks_watched
@@ -40,8 +37,6 @@ from adc.training.watch import ranks_watched
 # What a run has prepared, in its own folder in the training's: the shards, and the bundle that is to be,
 # which is there once they are.
 SHARDS, PREPARED = "shards", "prepared"
-# Settings that change nothing in a bundle.
-IDLE_SETTINGS = ("train.tensorboard", "train.start_timeout")
 
 
 def train(job: Job, target: str | None = None) -> None:
@@ -70,7 +65,7 @@ def train(job: Job, target: str | None = None) -> None:
 
     logs = tensorboard_writer(job)
     # Kept from run to run until the bundle is made, so that a killed run goes on where it was.
-    whose = hashlib.sha256(f"{made['fingerprint']} {lake.files.qualified(place)}".encode()).hexdigest()
+    whose = training_digest(made, lake.files.qualified(place))
     folder = lake.path("_staging", f"train-{whose[:16]}")
     untrained, shards = prepared_once(job, examples, counts, folder, made)
     job.say(
@@ -245,30 +240,6 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(folder))
 
 
-def provenance(job: Job, examples: DataFrame, threads: int) -> dict[str, Any]:
-    """What a bundle is made from and with; its fingerprint is that of all runs that would make the same one.
-
-    So it knows what the rows to learn from hold, not the table's version: that goes up when the same archive
-    is cleaned again, too. `threads` a rank decide in which order it sums.
-    """
-    settings = job.settings.masked()
-    relevant = {
-        key: value
-        for key, value in settings.items()
-        if key.split(".")[0] in ("seed", "model", "train") and key not in IDLE_SETTINGS
-    }
-    relevant["clean.profile"] = settings["clean.profile"]
-    row = F.xxhash64("id", "clean", "dialect", "text_hash", "author", "split", "weight", "profile_hash")
-    held = examples.agg(F.count("*"), F.sum(row.cast("decimal(20)"))).first()
-    content = json.dumps([relevant, held, threads, version("adc")], sort_keys=True, default=str)
-    return {
-        "settings": relevant,
-        "data": {"table": job.lake.identity(CLEAN_TWEETS), "version": job.lake.version(CLEAN_TWEETS)},
-        "version": version("adc"),
-        "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
-    }
-
-
 def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
     try:
         there = open_bundle(job.lake.files, place)
@@ -276,9 +247,9 @@ def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{error}; it is in the way: remove it, or give another --bundle or train.name"
         ) from None
-    if there.made.get("fingerprint") != made["fingerprint"]:
+    if what := difference(there.made, made):
         raise UsageError(
-            f"{place} already holds another bundle, {there.model}, of other settings or data: "
+            f"{place} already holds another bundle, {there.model}, of {what}: "
             "give another --bundle or train.name, or remove it"
         )
     job.say(f"nothing to do: {place} holds this very bundle, {there.model}")

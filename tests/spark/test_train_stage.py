@@ -14,7 +14,8 @@ from adc.model.bundle import MANIFEST
 from adc.model.store import open_bundle
 from adc.tables import CLEAN_TWEETS
 from adc.training import stage
-from adc.training.stage import prepared_once, provenance, store_or_keep, train
+from adc.training.provenance import provenance
+from adc.training.stage import prepared_once, store_or_keep, train
 from tests.spark.contents import clean_rows
 
 pytestmark = pytest.mark.spark
@@ -148,6 +149,10 @@ def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle
     learnable_rows(lake)
     tiny_bundle.save(tmp_path)
     manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
+    made = provenance(job("train"), labelled_tweets(lake.read(CLEAN_TWEETS)), 1)
+    replace(tiny_bundle, made=made | {"code": "older"}).save(tmp_path / "older")
+    with pytest.raises(UsageError, match=r"another bundle, .*, of other code of adc: give"):
+        train(job("train"), str(tmp_path / "older"))
     remedy = "; it is in the way: remove it, or give another --bundle or train.name"
     for change, message in (
         ({}, f"{tmp_path} already holds another bundle, {tiny_bundle.model}, of other settings or data"),
