@@ -117,7 +117,7 @@ def main() -> None:
     rows["teacher"] = rows["text_hash"].map(dict(zip(train["text_hash"], train["teacher"], strict=True)))
     scratch = tempfile.TemporaryDirectory(prefix="adc-benchmark-")
     splits = {
-        name: examples(rows[rows["split"] == name], encoding, Path(scratch.name, name))
+        name: examples(rows[rows["split"] == name], encoding, name, Path(scratch.name, name))
         for name in ("train", "val", "test")
     }
     result = run(settings, encoding, splits, rows[rows["split"] == "val"], arguments.repeat)
@@ -127,7 +127,7 @@ def main() -> None:
         time_scoring(arguments.bundle, rows.loc[rows["split"] != "train", "clean"].tolist())
 
 
-def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
+def examples(rows: pd.DataFrame, encoding: Encoding, split: str, folder: Path) -> Examples:
     columns = rows.copy()
     taught = [None if row is None or row is np.nan else list(row) for row in rows["teacher"]]
     columns["teacher"] = pd.Series(taught, rows.index, dtype=object)
@@ -136,7 +136,7 @@ def examples(rows: pd.DataFrame, encoding: Encoding, folder: Path) -> Examples:
         + [("weight", pa.float64()), ("teacher", pa.list_(pa.float32()))]
     )
     batches = pa.Table.from_pandas(columns, schema, preserve_index=False).to_batches(4096)
-    return examples_of((encoding.rows(batch) for batch in batches), folder)
+    return examples_of((encoding.rows(batch) for batch in batches), split, folder)
 
 
 def told_out_of_fold(train: pd.DataFrame, labels: tuple[str, ...]) -> str:
@@ -154,7 +154,9 @@ def second_teacher(settings: Settings, encoding: Encoding, train: pd.DataFrame) 
         held_out = corpus.folds == fold
         with tempfile.TemporaryDirectory(prefix="adc-benchmark-") as scratch:
             parts = {"train": train[~held_out], "val": train[:0], "test": train[:0]}
-            splits = {name: examples(rows, encoding, Path(scratch, name)) for name, rows in parts.items()}
+            splits = {
+                name: examples(rows, encoding, name, Path(scratch, name)) for name, rows in parts.items()
+            }
             result = trained(settings, encoding, splits, settings.seed + fold)
         predictor = Predictor(bundled(settings, encoding, fold, result))
         networks[held_out] = predictor.probabilities(train.loc[held_out, "clean"].tolist())

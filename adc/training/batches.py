@@ -109,14 +109,21 @@ def read_examples(uri: str, split: str, folder: Path) -> Examples:
     shards = ds.dataset(names, filesystem=system, format="parquet")
     # One file after the other: read-ahead of many would hold them all.
     batches = shards.to_batches(filter=pc.field("split") == split, fragment_readahead=1, batch_readahead=2)
-    return examples_of(batches, folder)
+    return examples_of(batches, split, folder)
 
 
-# The arrays of examples, and what they hold.
+def evidence_type(learnt: bool) -> type:
+    """What evidence is in shards: of rows to learn from in half the room.
+
+    The figures of all others are to be those of the very probabilities that scoring tells.
+    """
+    return np.float16 if learnt else np.float32
+
+
+# The arrays of examples but evidence, and what they hold.
 STORED = {
     "tokens": np.int32,
     "lengths": np.int64,
-    "evidence": np.float16,
     "labels": np.int32,
     "targets": np.float32,
     "linear": np.float32,
@@ -124,11 +131,12 @@ STORED = {
 }
 
 
-def examples_of(batches: Iterable[pa.RecordBatch], folder: Path) -> Examples:
-    """The rows of shards (`adc.training.encoding`) as arrays, files of a folder that memory need not hold."""
+def examples_of(batches: Iterable[pa.RecordBatch], split: str, folder: Path) -> Examples:
+    """A split's rows of shards (`adc.training.encoding`) as arrays, files that memory need not hold."""
     folder.mkdir(parents=True, exist_ok=True)
+    kinds = STORED | {"evidence": evidence_type(split == "train")}
     with ExitStack() as stack:
-        files = {name: stack.enter_context((folder / name).open("wb")) for name in STORED}
+        files = {name: stack.enter_context((folder / name).open("wb")) for name in kinds}
         for batch in batches:
             tokens = batch.column("tokens")
             arrays = {
@@ -142,8 +150,8 @@ def examples_of(batches: Iterable[pa.RecordBatch], folder: Path) -> Examples:
             for name, array in arrays.items():
                 files[name].write(array.to_numpy(zero_copy_only=False).astype(STORED[name]).tobytes())
             files["evidence"].writelines(batch.column("evidence").to_pylist())
-    tokens, lengths, evidence, labels, targets, linear, weights = (
-        _mapped(folder / name, kind) for name, kind in STORED.items()
+    tokens, lengths, labels, targets, linear, weights, evidence = (
+        _mapped(folder / name, kind) for name, kind in kinds.items()
     )
     return Examples(
         tokens,

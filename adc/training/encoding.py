@@ -13,13 +13,14 @@ from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
 from adc.model.stack import Stack
 from adc.settings import ModelSettings, Settings
+from adc.training.batches import evidence_type
 from adc.training.cross_fit import Linear
 from adc.training.folds import NONE, as_learnt, folds_of
 
 SHARD = pa.schema(
     [
         ("tokens", pa.list_(pa.int32())),
-        # float16 (T, 2C), row by row; Spark has no such type.
+        # (T, 2C), row by row, of `evidence_type`; Spark has no float16.
         ("evidence", pa.binary()),
         ("label", pa.int32()),
         ("target", pa.list_(pa.float32())),
@@ -119,7 +120,7 @@ class Encoding:
         for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)
             read = self.encoder.tokens([texts[row] for row in rows])
-            flat = self.evidence[fold].of_tokens(read).astype(np.float16)
+            flat = self.evidence[fold].of_tokens(read).astype(evidence_type(fold != NONE))
             parts = np.split(flat, np.cumsum(read.lengths)[:-1])
             for row, ids, part in zip(rows, read.by_text(), parts, strict=True):
                 tokens[row], evidence[row] = ids, part.tobytes()

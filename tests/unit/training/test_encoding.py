@@ -67,7 +67,11 @@ def test_a_row_of_a_shard():
         )
     )
     assert rows.schema == SHARD
-    evidence = [np.frombuffer(row, np.float16).tolist() for row in rows.column("evidence").to_pylist()]
+    kinds = (np.float16, np.float16, np.float32)
+    evidence = [
+        np.frombuffer(row, kind).tolist()
+        for row, kind in zip(rows.column("evidence").to_pylist(), kinds, strict=True)
+    ]
     # A training row's is that of its fold, and what is not trained on has that of new text.
     assert evidence == [[0.0] * 4, [1.0] * 8, [float(NONE)] * 4]
     targets = np.array(rows.column("target").to_pylist())

@@ -3,15 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from adc.model.bundle import NetworkSpec
-from adc.training.batches import Examples
+from adc.model.forward import softmax
+from adc.model.predictor import Predictor
+from adc.training.batches import Examples, examples_of
 from adc.training.calibration import calibration_error
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from adc.training.encoding import Encoding
 from adc.training.figures import scored
+from adc.training.folds import FOLDS
 from adc.training.plan import Plan, best_epoch, learning_rate
 from adc.training.rank import Rank
+from tests.conftest import LABELS, WORDS
 
 # Keras' own, on every array it hands over.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -217,3 +223,45 @@ def test_a_checkpoint_of_an_older_layout_is_not_taken_up(tmp_path):
 def test_the_rate_rises_and_falls(warmup, steps, rates):
     told = {step: learning_rate(step, steps, plan(warmup_steps=warmup)) for step in rates}
     assert told == pytest.approx(rates, abs=1e-12)
+
+
+def test_a_split_is_judged_by_the_probabilities_that_scoring_tells(tiny_bundle, tmp_path):
+    """To 1e-4, from the shard's row to the rank's answer; of training rows to what half precision leaves."""
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    from adc.model.network import as_stored, export_weights
+
+    hvd.init()
+    rank = Rank(plan(labels=LABELS, network=tiny_bundle.network, blend=tiny_bundle.blend), hvd, tf)
+    draw = np.random.default_rng(0)
+    for variable in rank.network.trainable_variables:
+        variable.assign(draw.normal(0, 0.7, variable.shape))
+    as_stored(rank.network)
+    bundle = replace(tiny_bundle, weights=export_weights(rank.network), temperature=1.0)
+    evidence, stack = bundle.evidence, (bundle.stack, bundle.evidence)
+    encoding = Encoding(bundle.encoder, LABELS, (evidence,) * (FOLDS + 1), 0.0, 0.0, np.ones(3), stack=stack)
+    texts = [" ".join(draw.choice(WORDS, draw.integers(1, 20))) for _ in range(200)]
+    expected = Predictor(bundle).probabilities(texts)
+    apart = {}
+    for split in ("val", "train"):
+        rows = pa.table(
+            {
+                "clean": texts,
+                "dialect": draw.choice(LABELS, len(texts)).tolist(),
+                "text_hash": [f"{number:032x}" for number in range(len(texts))],
+                "author": pa.nulls(len(texts), pa.string()),
+                "split": [split] * len(texts),
+                "weight": [1.0] * len(texts),
+                "teacher": pa.nulls(len(texts), pa.list_(pa.float32())),
+            }
+        )
+        shard = map(encoding.rows, rows.to_batches(64))
+        held = examples_of(shard, split, tmp_path / split)
+        _, logits = rank._evaluate(held)
+        told = np.empty_like(expected)
+        # The rank takes texts of like length together.
+        told[np.argsort(held.lengths, kind="stable")] = softmax(logits, 1.0)
+        apart[split] = np.abs(told - expected).max()
+    assert apart["val"] < 1e-5
+    assert 1e-5 < apart["train"] < 1e-2
