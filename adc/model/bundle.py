@@ -195,7 +195,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 def model_card(bundle: Bundle) -> str:
     """What a person should know of the bundle before using it, as Markdown."""
     figures = [
-        f"| {split} | {values['rows']:,} | {100 * values['accuracy']:.1f} | {100 * values['macro_f1']:.1f} |"
+        f"| {split} | {_tweets(values)} | {100 * values['accuracy']:.1f} | {100 * values['macro_f1']:.1f} |"
         for split, values in bundle.metrics.items()
     ]
     if bundle.evidence and "train" in bundle.metrics:
@@ -223,6 +223,11 @@ def model_card(bundle: Bundle) -> str:
             "",
         ]
     )
+
+
+def _tweets(values: Mapping[str, Any]) -> str:
+    """Of how many tweets of a split its figures are."""
+    return f"{values['judged']:,} of {values['rows']:,}" if "judged" in values else f"{values['rows']:,}"
 
 
 def _dialect_table(metrics: Mapping[str, Any]) -> list[str]:

@@ -17,11 +17,15 @@ def scored(names: Sequence[str], labels: np.ndarray, logits: np.ndarray) -> Scor
     return score_rows(by_number[labels], by_number[logits.argmax(axis=1)], names)
 
 
-def split_figures(score: Score, ece: float) -> dict[str, Any]:
-    """What a bundle keeps of a split, by name, as JSON can hold it; `dialects` are OF_DIALECTS by label."""
+def split_figures(score: Score, ece: float, rows: int) -> dict[str, Any]:
+    """What a bundle keeps of a split of so many rows, by name, as JSON can hold it.
+
+    dialects: OF_DIALECTS by label. judged: the rows that the figures are of, where these are not all.
+    """
     by_label = {each.label: {name: getattr(each, name) for name in OF_DIALECTS} for each in score.labels}
     return {
-        "rows": score.rows,
+        "rows": rows,
+        **({"judged": score.rows} if score.rows != rows else {}),
         "accuracy": score.accuracy,
         "macro_f1": score.macro_f1,
         "ece": ece,
@@ -41,7 +45,8 @@ def told_figures(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """A bundle's figures in lines: one a split, then a table with one a dialect."""
     for split, figures in metrics.items():
         accuracy, macro_f1 = (100 * figures[name] for name in ("accuracy", "macro_f1"))
-        yield f"{split}: accuracy {accuracy:.1f} %, macro-F1 {macro_f1:.1f} %"
+        part = f", of {figures['judged']:,} of {figures['rows']:,} tweets" if "judged" in figures else ""
+        yield f"{split}: accuracy {accuracy:.1f} %, macro-F1 {macro_f1:.1f} %{part}"
     by_split = [figures["dialects"] for figures in metrics.values()]
     labels = list(by_split[0])
     width = max(map(len, ("dialect", *labels)))

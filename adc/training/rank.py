@@ -285,7 +285,8 @@ class Rank:
             if split == "val":
                 temperature = fit_temperature(logits, labels)
             figures = scored(self.plan.labels, labels, logits)
-            metrics[split] = split_figures(figures, calibration_error(logits, labels, temperature))
+            ece = calibration_error(logits, labels, temperature)
+            metrics[split] = split_figures(figures, ece, len(examples))
             if split == "val":
                 # By label and first guess, (C, C): what shares of a corpus are corrected by.
                 metrics[split]["confusion"] = figures.confusion[:, :-1].tolist()

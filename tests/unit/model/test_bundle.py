@@ -185,6 +185,8 @@ def test_the_card_says_what_it_is_and_how_good(tiny_bundle, folder):
     assert "Bidirectional GRU, 4 units each way, on vectors of 12 words and class evidence of words" in card
     assert f"checksum {tiny_bundle.checksum}" in card
     assert "| val | 120 | 50.0 | 25.0 |" in card
+    part = replace(tiny_bundle, metrics={"val": tiny_bundle.metrics["val"] | {"judged": 100}})
+    assert "| val | 100 of 120 | 50.0 | 25.0 |" in model_card(part)
 
 
 def test_the_card_says_which_figures_are_out_of_fold(tiny_bundle):

@@ -14,7 +14,7 @@ LOGITS = np.eye(3)[[0, 0, 1, 1, 1, 1, 0, 1]]
 
 
 def test_figures_by_dialect_are_kept_and_told_in_a_line_each():
-    figures = split_figures(scored(NAMES, LABELS, LOGITS), 0.25)
+    figures = split_figures(scored(NAMES, LABELS, LOGITS), 0.25, 8)
     assert json.loads(json.dumps(figures)) == figures
     precision, recall, f1, support = precision_recall_fscore_support(
         LABELS, LOGITS.argmax(axis=1), labels=[0, 1, 2], zero_division=0
@@ -38,3 +38,10 @@ def test_figures_by_dialect_are_kept_and_told_in_a_line_each():
     # Whole words of the heading stand over whole numbers.
     assert len({len(line) for line in (head, columns, eg, ma, ye)}) == 1
     assert len(next(reversed(list(told_figures(dict.fromkeys(("val", "test", "train"), figures)))))) <= 100
+
+
+def test_figures_of_a_part_say_so():
+    figures = split_figures(scored(NAMES, LABELS, LOGITS), 0.25, 3000)
+    assert (figures["rows"], figures["judged"]) == (3000, 8)
+    assert next(told_figures({"val": figures})).endswith(" %, of 8 of 3,000 tweets")
+    assert "judged" not in split_figures(scored(NAMES, LABELS, LOGITS), 0.25, 8)

@@ -110,6 +110,15 @@ def test_the_linear_models_have_their_share_in_figures_and_none_in_weights(monke
         np.testing.assert_array_equal(shared["weights"][name], array, err_msg=name)
 
 
+def test_of_many_rows_some_are_judged_which_is_kept(monkeypatch):
+    monkeypatch.setattr("adc.training.rank.MOST_JUDGED", 50)
+    metrics = trained(plan(epochs=1))["metrics"]
+    assert {split: (told["rows"], told["judged"]) for split, told in metrics.items()} == {
+        "val": (60, 50),
+        "train": (200, 50),
+    }
+
+
 def test_of_a_short_training_no_early_weights_are_kept():
     # 39 steps: an average every 20 would be of the first half, 85 % right.
     metrics = trained(plan())["metrics"]
