@@ -62,6 +62,11 @@ def example_counts(job: Job, examples: DataFrame) -> tuple[dict[str, int], dict[
         if patience := job.settings.train.patience:
             raise UsageError(f"train.patience={patience}: no labelled tweets in the split val to stop by")
         job.say("no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told")
+    elif unseen := sorted(label for label in counts if not tweets.get(("val", label))):
+        job.say(
+            f"no tweets in the split val of {shown_labels(unseen)}: none of its figures says how well they "
+            "are known, and their shares of a corpus cannot be told"
+        )
     job.count(**{split: by_split.get(split, 0) for split in SPLITS}, dialects=len(counts))
     return counts, by_split
 

@@ -110,6 +110,13 @@ def test_what_cannot_be_judged_or_calibrated_is_said(job, lake, capsys):
     assert "no labelled tweets in the split val: probabilities stay uncalibrated, no shares are told" in said
 
 
+def test_dialects_that_no_validation_row_has_are_named(job, lake, capsys):
+    # Every second tweet is MA.
+    marked_rows(lake, 6, split=lambda n: "val" if n == 5 else "train")
+    train(job("train", dry_run=True))
+    assert "no tweets in the split val of EG: none of its figures says how" in capsys.readouterr().out
+
+
 def test_labels_that_can_be_none_are_refused_unless_they_are_named(job, lake, tmp_path, capsys):
     texts = [f"{'نص طويل ' * 9}{n:03}" for n in range(101)]
     common = {"profile_hash": load_profile("model").hash}
