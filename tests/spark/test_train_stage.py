@@ -15,6 +15,7 @@ from adc.model.store import open_bundle
 from adc.tables import CLEAN_TWEETS
 from adc.training import stage
 from adc.training.provenance import provenance
+from adc.training.shards import collected_corpus
 from adc.training.stage import prepared_once, store_or_keep, train
 from tests.spark.contents import clean_rows
 
@@ -85,6 +86,14 @@ def test_runs_of_one_training_at_once_share_no_shards(job, lake, tmp_path, monke
     (tmp_path / "training" / "train-00000000T000000-killed" / "shards").mkdir(parents=True)
     assert prepared_once(third, examples, counts, folder, {})[1] in places
     assert "going on with what a run that was ended has left in" in capsys.readouterr().out
+
+
+def test_linear_models_are_fitted_on_as_many_tweets_as_are_allowed(job, lake):
+    examples = marked_rows(lake, 30, split=lambda n: "val" if n % 5 == 0 else "train")
+    corpus, keys = collected_corpus(examples, ("EG", "MA"), 10, 0)
+    learnt = sorted(row["text_hash"] for row in examples.where("split = 'train'").collect())
+    assert (keys, len(corpus.texts), corpus.classes) == (learnt[:10], 10, 2)
+    assert collected_corpus(examples, ("EG", "MA"), 99, 0)[1] == learnt
 
 
 def learnable_rows(lake):

@@ -69,18 +69,19 @@ class KilledError(Exception):
     pass
 
 
-def trained(plan: Plan, killed_in: int | None = None):
+def trained(plan: Plan, killed_in: int | None = None, kind: type[Rank] = Rank, over: object = None):
+    """What a rank of some kind makes, on Horovod or what stands `over` it."""
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
-    class Mortal(Rank):
+    class Mortal(kind):
         def _epoch(self, train: Examples, epoch: int) -> float:
             if epoch == killed_in:
                 raise KilledError
             return super()._epoch(train, epoch)
 
     hvd.init()
-    return Mortal(plan, hvd, tf).run(TRAIN, VAL, TEST)
+    return Mortal(plan, over or hvd, tf).run(TRAIN, VAL, TEST)
 
 
 @pytest.mark.parametrize("patience", [0, 9])
@@ -148,28 +149,59 @@ def test_a_lone_text_in_the_last_batch_counts_as_any_other():
 
 
 def test_weights_that_a_last_step_has_spoilt_are_noticed():
-    import horovod.tensorflow as hvd
-    import tensorflow as tf
-
     class Diverging(Rank):
         def _epoch(self, train: Examples, epoch: int) -> float:
             variable = self.network.trainable_variables[0]
             variable.assign(np.full(variable.shape, np.inf))
             return 1.0
 
-    hvd.init()
     with pytest.raises(RuntimeError, match=r"after epoch 1 weights are no numbers: lower train.learning_rat"):
-        Diverging(plan(), hvd, tf).run(TRAIN, VAL, TEST)
+        trained(plan(), kind=Diverging)
 
 
-def test_training_stops_when_validation_no_longer_gains(monkeypatch):
+def test_a_loss_that_is_no_number_ends_the_training():
+    class Diverging(Rank):
+        def _step(self, *given):
+            return float("nan") if self.steps_done == 2 else super()._step(*given)
+
+    message = r"the loss is nan at step 3 of epoch 1: lower train\.learning_rate, now 0\.01"
+    with pytest.raises(RuntimeError, match=message):
+        trained(plan(), kind=Diverging)
+
+
+def test_ranks_that_drift_apart_are_noticed():
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    class Another:
+        """Horovod with a second rank, whose digest of the weights is another."""
+
+        def __getattr__(self, name):
+            return getattr(hvd, name)
+
+        def allgather(self, digest):
+            return tf.constant(np.concatenate([digest, digest + np.uint8(1)]))
+
+    with pytest.raises(RuntimeError, match="after epoch 1 the ranks hold different weights"):
+        trained(plan(), over=Another())
+
+
+def test_training_stops_when_validation_no_longer_gains_and_keeps_the_best_epoch(monkeypatch):
     macro_f1 = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     monkeypatch.setattr(
         "adc.training.rank.scored",
         lambda *given: replace(scored(*given), macro_f1=next(macro_f1, 0.0)),
     )
-    result = trained(plan(epochs=5, patience=2))
+    averages = []
+
+    class Watched(Rank):
+        def _save_checkpoint(self, history):
+            averages.append([value.copy() for value in self.average.values])
+
+    result = trained(plan(epochs=5, patience=2), kind=Watched)
     assert [row["val_macro_f1"] for row in result["history"]] == [0.5, 0.6, 0.6, 0.4]
+    bias = result["weights"]["logits_bias"]
+    assert [(average[-1] == bias).all() for average in averages] == [False, True, False, False]
 
 
 def test_the_best_epoch_is_the_first_of_the_best_and_the_last_where_nothing_is_validated():
