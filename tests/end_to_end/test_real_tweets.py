@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from adc import clean
 from adc.scraping.lookup_corpus import load_corpus
 from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter, table
@@ -35,3 +36,5 @@ def test_every_real_text_arrives_byte_for_byte_and_is_cleaned(submit: Submitter)
     assert cleaned.status == 0, cleaned.output
     assert cleaned.counts["clean"] + cleaned.counts["quarantined"] == len(given)
     assert cleaned.counts["clean"] > 0.99 * len(given)
+    sample = table(submit.lake, "clean_tweets", ["text", "clean"])[::20]
+    assert [made for _, made in sample] == [clean(text, "model") for text, _ in sample]
