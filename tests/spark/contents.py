@@ -50,3 +50,15 @@ def clean_rows(lake: Lake, *records: Mapping[str, object]) -> DataFrame:
             for record in records
         ],
     )
+
+
+def compacted(lake: Lake, table: Table) -> bool:
+    """Whether OPTIMIZE has been run over the table."""
+    return not lake.handle(table).history().where("operation = 'OPTIMIZE'").isEmpty()
+
+
+def merged_by_range(lake: Lake, table: Table) -> bool:
+    """Whether every MERGE into the table looked at a range of its keys only, and there was one."""
+    merges = lake.handle(table).history().where("operation = 'MERGE'").select("operationParameters.predicate")
+    predicates = [row["predicate"] for row in merges.collect()]
+    return bool(predicates) and all(">=" in predicate for predicate in predicates)

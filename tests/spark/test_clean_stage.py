@@ -12,7 +12,7 @@ from adc.lake import Lake
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
 from adc.waves import RUN_BESIDE
-from tests.spark.contents import contents, raw_rows, rows
+from tests.spark.contents import compacted, contents, merged_by_range, raw_rows, rows
 
 pytestmark = pytest.mark.spark
 
@@ -83,6 +83,7 @@ def test_raw_tweets_are_cleaned_once_and_again_only_when_they_change(lake, run):
     assert run() == {"input": 4, "clean": 3, "quarantined.too_short": 1}
     assert contents(lake, CLEAN_TWEETS, "id", "dialect") == [("1", "SA"), ("3", None), ("8", None)]
     assert contents(lake, QUARANTINE, "row_key") == [("2",), ("4",), ("5",), ("6",)]
+    assert merged_by_range(lake, CLEAN_TWEETS) and merged_by_range(lake, QUARANTINE)
 
 
 def test_a_full_pass_when_asked_when_the_profile_changes_and_when_the_table_is_gone(lake, run, capsys):
@@ -132,7 +133,8 @@ def test_a_copy_of_the_table_that_is_put_back_is_cleaned_whole(lake, run, tmp_pa
     shutil.copytree(table, tmp_path / "aside")
     for number in "23":
         put(lake, {"id": number, "text": GOOD})
-    run()
+    run(lake__small_files=1)
+    assert compacted(lake, CLEAN_TWEETS)
     shutil.rmtree(table)
     shutil.move(tmp_path / "aside", table)
     put(lake, {"id": "4", "text": GOOD})

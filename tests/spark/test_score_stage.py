@@ -15,7 +15,7 @@ from adc.scoring import shares, stage
 from adc.scoring.stage import score
 from adc.settings import ScoreSettings
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, SHARES
-from tests.spark.contents import NOON, clean_rows, contents
+from tests.spark.contents import NOON, clean_rows, compacted, contents, merged_by_range
 
 pytestmark = pytest.mark.spark
 
@@ -150,7 +150,7 @@ def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_pa
     assert run(str(archive)) == {"input": 7, "duplicate": 3, "skipped": 4}
     assert contents(lake, PREDICTIONS) == first
 
-    abstained = run(str(archive), replace=True, score__abstain_below=1)
+    abstained = run(str(archive), replace=True, score__abstain_below=1, lake__small_files=1)
     assert abstained == {"input": 7, "noted": 4, "duplicate": 3}
     assert [row[1:] for row in predictions(lake, "dialect", "note")] == [
         (None, "low_confidence"),
@@ -158,6 +158,7 @@ def test_an_archive_is_scored_once_unless_it_is_to_be_replaced(lake, run, tmp_pa
         (None, "too_short"),
         (None, "low_confidence"),
     ]
+    assert compacted(lake, PREDICTIONS) and merged_by_range(lake, PREDICTIONS)
 
 
 def test_an_archive_is_scored_in_waves_and_after_a_kill_the_rest(lake, run, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from adc.scraping.server import LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.scraping.worklist import plan
 from adc.tables import QUARANTINE, RAW_TWEETS
-from tests.spark.contents import NOON, contents, raw_rows, rows
+from tests.spark.contents import NOON, compacted, contents, merged_by_range, raw_rows, rows
 from tests.unit.scraping.odd_api import documented, x_api
 
 pytestmark = pytest.mark.spark
@@ -48,7 +48,7 @@ def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, 
     with LookupServer(TEXTS) as server:
         settings = {"scrape__batch_size": 1, "scrape__rate_limit": 4, "scrape__wave_seconds": 1}
         settings |= {"scrape__url": server.url}
-        first, second = (job("scrape", **settings) for _ in range(2))
+        first, second = (job("scrape", **settings, lake__small_files=most) for most in (64, 1))
         scrape(first, listed)
         assert "1 ids are numbers, as '1.2e18': a spreadsheet" in capsys.readouterr().out
         assert server.statistics.ids == 6
@@ -84,6 +84,8 @@ def test_every_id_gets_its_outcome_once_and_texts_come_byte_for_byte(job, lake, 
     # The second run changed nothing, not even who wrote a row and when.
     assert checked(second) == listed_counts | {"already": 6}
     assert (contents(lake, RAW_TWEETS), contents(lake, QUARANTINE)) == (outcomes, refused)
+    for table in (RAW_TWEETS, QUARANTINE):
+        assert compacted(lake, table) and merged_by_range(lake, table)
 
 
 def test_the_next_run_asks_what_is_left_and_what_retry_names_and_takes_new_labels(job, lake, ids):
