@@ -150,7 +150,9 @@ def marked(pattern: str, marker: str) -> dict[str, Step]:
 
 _EMOTICON = re.compile(rf"(?:{EMOTICON})(?<![(\[](?=[\w(\[]))")
 _LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
-_REPEATED = re.compile(in_python(rf"({PUNCTUATION}|{EMOJI_SEQUENCE})\1{{2,}}"))
+# No emoji is joined from more parts; without a bound a chain of many would take the square of its length.
+_EMOJI_OF_FEW = EMOJI_SEQUENCE.removesuffix("*") + "{0,15}"
+_REPEATED = re.compile(in_python(rf"({PUNCTUATION}|{_EMOJI_OF_FEW})\1{{2,}}"))
 
 
 def _nfkc(texts: pa.Array) -> pa.Array:

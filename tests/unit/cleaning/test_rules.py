@@ -312,6 +312,16 @@ def test_a_text_made_to_take_long_takes_no_longer_than_its_length(chain):
     assert column[0].as_py() == alone
 
 
+def test_a_chain_of_joined_emoji_takes_no_longer_than_its_length():
+    repeats = profile_of("own", {"repeats": "one"})
+    start = time.process_time()
+    clean_array(pa.array(["👩\u200d" * 20_000 + "👩!!!"]), repeats)
+    # In the square of its length it would be a minute or more.
+    assert time.process_time() - start < 10
+    family = "👩\u200d👩\u200d👧\u200d👦"
+    assert clean_array(pa.array([f"بيت {family * 3} حلو!!!"]), repeats)[0].as_py() == f"بيت {family} حلو!"
+
+
 @pytest.mark.parametrize("level", [1, 2, 7, 12, 40, 3000])
 def test_entities_are_replaced_to_a_fixed_point(level):
     for ampersand in ("amp;", "AMP;", "#38;", "#x26;"):
