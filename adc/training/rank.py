@@ -19,9 +19,9 @@ from adc.training.average import Average
 from adc.training.batches import Batch, Examples, epoch_batches, read_examples
 from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
-from adc.training.figures import scored, split_figures
 from adc.training.output import tell_driver
 from adc.training.plan import CHECKPOINTS, Plan, best_epoch, learning_rate
+from adc.training.results import scored, split_figures
 
 PROGRESS_SECONDS = 5.0
 EVALUATION_BATCH = 512

@@ -25,12 +25,12 @@ from adc.tables import CLEAN_TWEETS
 from adc.training.checks import example_counts, refuse_unfit_profile, threads_a_rank
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
-from adc.training.figures import summary_figures, told_figures
 from adc.training.folds import FOLDS, NONE
 from adc.training.output import RankOutput
 from adc.training.plan import Plan
 from adc.training.provenance import difference, provenance, training_digest
 from adc.training.rank import train_rank
+from adc.training.results import summary_figures, told_figures
 from adc.training.shards import collected_corpus, side_by_side, vocabulary, with_teacher, write_shards
 from adc.training.watch import ranks_watched
 

@@ -122,10 +122,10 @@ def test_ids_that_may_number_the_rows_are_told_and_can_be_left_out(job, lake, tm
     found = contents(lake, CLEAN_TWEETS, "text", "id")
     assert [text for text, _ in found] == [GOOD, *(f"{GOOD} {letter}" for letter in "كلن")]
     assert all(id_.startswith("sha256:") for _, id_ in found)
-    open_archive(job("clean"), str(tmp_path / "b.csv"))
+    open_archive(job("clean"), Source(str(tmp_path / "b.csv")))
     assert f"b.csv: {told}" in capsys.readouterr().out
     (tmp_path / "c.csv").write_text(f"id,text\n0,{GOOD}\n{ID},{GOOD}\n")
-    open_archive(job("clean"), str(tmp_path / "c.csv"))
+    open_archive(job("clean"), Source(str(tmp_path / "c.csv")))
     assert told not in capsys.readouterr().out
 
 
@@ -189,7 +189,7 @@ def test_times_that_are_numbers_in_parquet_and_json(read, tmp_path, time, per_se
 
 def test_a_tweet_without_a_time_has_that_of_its_id(read):
     ids = {
-        ID: datetime.datetime(2019, 9, 21, 10, 7, 38, 563_000),
+        ID: datetime.datetime(2019, 9, 21, 10, 37, 12, 883_000),
         # Of another service: as a tweet's it would be from 2063. A row's number, or a fragment of an id.
         "7123456789012345678": None,
         "12345": None,

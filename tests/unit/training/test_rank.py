@@ -13,10 +13,10 @@ from adc.training.batches import Examples, examples_of
 from adc.training.calibration import calibration_error
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.encoding import Encoding
-from adc.training.figures import scored
 from adc.training.folds import FOLDS
 from adc.training.plan import Plan, best_epoch, learning_rate
 from adc.training.rank import Rank
+from adc.training.results import scored
 from tests.conftest import LABELS, WORDS
 
 # Keras' own, on every array it hands over.

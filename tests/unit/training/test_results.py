@@ -5,7 +5,7 @@ import json
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from adc.training.figures import scored, split_figures, summary_figures, told_figures
+from adc.training.results import scored, split_figures, summary_figures, told_figures
 
 NAMES = ("EG", "MA", "YE")
 # YE is in training only: nobody gave it here, and nobody guessed it.
