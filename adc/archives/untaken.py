@@ -121,7 +121,9 @@ def _present(job: Job, path: str) -> dict[str, State]:
         written = F.unix_millis("modificationTime")
         found = reader.load(Source(path).places).select("path", "length", written)
         base = files.qualified(path).rstrip("/") + "/"
-        return {name.removeprefix(base): [size, written] for name, size, written in sorted(found.collect())}
+        named = ((place.removeprefix(base), state) for place, *state in sorted(found.collect()))
+        # Of folders within it Spark reads those named as day=1.
+        return {name: state for name, state in named if all("=" in part for part in name.split("/")[:-1])}
     except (AnalysisException, IllegalArgumentException, Py4JJavaError):
         # Reading tells what is wrong.
         return {}

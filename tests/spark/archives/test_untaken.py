@@ -44,6 +44,8 @@ def take(job):
 def test_of_a_folder_only_new_and_changed_files_are_taken(folder, take, lake, tmp_path, capsys):
     path = folder(a1="x", a2="x")
     assert take(path) == "all"
+    # Of such folders within it Spark reads nothing.
+    folder(**{"old/a9": "x"})
     assert take(path) == []
     assert f"2 of the 2 files of {path} are as they were" in capsys.readouterr().out
     folder(a3="x", a2="another")
