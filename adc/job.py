@@ -26,7 +26,7 @@ from adc.progress import duration
 from adc.session import spark_session
 from adc.settings import Settings
 from adc.settings_layers import load_settings
-from adc.tables import RUNS, Table
+from adc.tables import QUARANTINE, REFUSED_OTHERWISE, RUNS, Table
 
 EXIT_DONE, EXIT_FAILED = 0, 1
 # No wave takes this long, so whoever staged these files has been killed.
@@ -77,6 +77,20 @@ class Job:
             F.to_json(payload).alias("payload"),
             F.lit(self.run_id).alias("run_id"),
             F.lit(self.started_at).alias("at"),
+        )
+
+    def quarantine(self, rows: DataFrame) -> None:
+        """MERGEs `refused` rows into `quarantine`; one without a reason takes out what was refused before.
+
+        A row that is there and has not changed is left as it is.
+        """
+        self.lake.merge(
+            QUARANTINE,
+            rows,
+            delete_if="new.reason IS NULL",
+            update_if=REFUSED_OTHERWISE,
+            insert_if="new.reason IS NOT NULL",
+            bounded_by="row_key",
         )
 
     def seconds(self) -> float:

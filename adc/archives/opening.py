@@ -15,7 +15,6 @@ from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.job import Job
 from adc.settings import InputSettings
-from adc.tables import QUARANTINE, REFUSED_OTHERWISE
 
 Shape = Callable[[DataFrame, str, InputSettings], DataFrame]
 
@@ -136,9 +135,4 @@ def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     if "quarantined" in job.counts:  # a stage that counts these among its input
         job.count(input=number, quarantined=number)
     job.say(f"{path}: {number:,} records cannot be parsed; they are in quarantine as bad_record")
-    job.lake.merge(
-        QUARANTINE,
-        bad.dropDuplicates(["row_key"]),
-        update_if=REFUSED_OTHERWISE,
-        bounded_by="row_key",
-    )
+    job.quarantine(bad.dropDuplicates(["row_key"]))

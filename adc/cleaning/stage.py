@@ -13,7 +13,7 @@ from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.duplicates import latest_changes, once_an_id
 from adc.job import Job
-from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
+from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
 FOUND = "status = 'found'"
@@ -162,14 +162,7 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     there = job.lake.read(QUARANTINE).where((F.col("stage") == job.stage) & in_range)
     mended = rows.where("reason IS NULL").select(F.col("id").alias("row_key"))
     mended = mended.join(there.select("stage", "row_key"), "row_key")
-    job.lake.merge(
-        QUARANTINE,
-        refused.unionByName(mended, allowMissingColumns=True),
-        delete_if="new.reason IS NULL",
-        update_if=REFUSED_OTHERWISE,
-        insert_if="new.reason IS NOT NULL",
-        bounded_by="row_key",
-    )
+    job.quarantine(refused.unionByName(mended, allowMissingColumns=True))
     return {
         "input": total,
         "duplicate": total - usable - sum(by_reason.values()),

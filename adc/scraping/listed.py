@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from adc.errors import UsageError
 from adc.job import Job
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WRITTEN_ROUNDED, WorkList
-from adc.tables import QUARANTINE, RAW_TWEETS, REFUSED_OTHERWISE
+from adc.tables import QUARANTINE, RAW_TWEETS
 
 EXAMPLES = 3
 # Ids are said to look rounded when so many times as many do as would by chance.
@@ -87,14 +87,7 @@ def keep_labels(job: Job, work: WorkList) -> None:
     changes = refused.unionByName(conflicts).unionByName(mended, allowMissingColumns=True)
     changes.write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
-    job.lake.merge(
-        QUARANTINE,
-        job.lake.spark.read.parquet(staged),
-        delete_if="new.reason IS NULL",
-        update_if=REFUSED_OTHERWISE,
-        insert_if="new.reason IS NOT NULL",
-        bounded_by="row_key",
-    )
+    job.quarantine(job.lake.spark.read.parquet(staged))
     relabel = f"{job.staging}/relabel"
     work.relabel.write.parquet(relabel)
     job.lake.merge(
