@@ -35,11 +35,13 @@ class Untaken:
         self, job: Job, path: str, target: Table, rules: str, kind: str = "all", anew: bool = False
     ) -> None:
         self._job, self._path, self._target, self._kind = job, path, target, kind
-        self._rules = _digest(rules, *_said_of_input(job))
         self._files = self._new = _present(job, path)
-        if not self._files or not job.lake.exists(target):
+        if not self._files:
             return
-        known = (None if anew else self._noted()) or {}
+        self._rules = _digest(rules, *_said_of_input(job))
+        if anew or not job.lake.exists(target):
+            return
+        known = self._noted() or {}
         self._new = {name: state for name, state in self._files.items() if known.get(name) != state}
         if left := len(self._files) - len(self._new):
             job.say(
