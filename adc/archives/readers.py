@@ -198,7 +198,7 @@ def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
         names = source.data_names(spark)
         if len(names) < 2:
             raise
-    reader = reader.option("basePath", source.path)
+    reader = Source(source.path, tuple(names)).reader(spark).option("mergeSchema", True)
     alike: dict[str, list[str]] = defaultdict(list)
     types: dict[str, set[str]] = defaultdict(set)
     for name in names:
