@@ -40,7 +40,7 @@ class GateServer:
     """Lives on the driver while ids are looked up; `counts` are what the tasks have told so far.
 
     Tasks reach it as `host`; port 0 is chosen by the system. A task that gives no sign of life is hung up on;
-    before, `end` is called with its number, and `paused` with the seconds of a long pause once it begins;
+    before, `end` is called with its number, and `tell_pause` with the seconds of a long pause once it begins;
     neither may raise. Raises RunError where it cannot listen.
     """
 
@@ -51,9 +51,9 @@ class GateServer:
         host: str,
         port: int = 0,
         end: Callable[[int], None] = lambda task: None,
-        paused: Callable[[float], None] = lambda seconds: None,
+        tell_pause: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        self._limiter, self._end, self._tell_pause = limiter, end, paused
+        self._limiter, self._end, self._tell_pause = limiter, end, tell_pause
         self._changed = threading.Condition()
         self._waiting: deque[_Connection] = deque()
         self._connections: set[_Connection] = set()

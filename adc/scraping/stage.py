@@ -160,11 +160,11 @@ def _gate(job: Job, policy: Policy) -> GateServer:
         with suppress(Py4JError):  # without a JVM the job ends anyway
             context._jsc.sc().killTaskAttempt(task, True, "the look-up hangs")
 
-    def paused(seconds: float) -> None:
+    def tell_pause(seconds: float) -> None:
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
         job.say(f"the API's limit is reached: no request for {duration(seconds)}, until {until:%H:%M:%S} UTC")
 
-    return GateServer(limiter, bind, host, scrape_settings.gate_port, end, paused)
+    return GateServer(limiter, bind, host, scrape_settings.gate_port, end, tell_pause)
 
 
 def _fetcher(job: Job, url: str, policy: Policy, gate: GateServer) -> Fetcher:

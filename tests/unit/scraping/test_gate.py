@@ -169,7 +169,7 @@ def test_whoever_rests_wakes_when_the_job_ends(end):
 def test_a_long_pause_is_told_once_and_a_short_one_is_not():
     told: list[float] = []
     with (
-        GateServer(Limiter(0, 9, 10), "127.0.0.1", "127.0.0.1", paused=told.append) as server,
+        GateServer(Limiter(0, 9, 10), "127.0.0.1", "127.0.0.1", tell_pause=told.append) as server,
         join(server) as gate,
     ):
         for _ in range(4):
