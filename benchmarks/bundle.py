@@ -18,7 +18,7 @@ import pandas as pd
 from deltalake import DeltaTable
 from model import told_plainly
 from submit import megabytes, run_job
-from tweets import KINDS, labelled, read_tweets
+from tweets import KINDS, labelled, more_tweets, read_tweets
 
 from adc.model.bundle import Bundle, load_bundle
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, help="where the bundle is copied to")
     arguments = parser.parse_args()
 
-    more = pd.read_parquet(arguments.folder / "more_train.parquet")
+    more = more_tweets(arguments.folder)
     parts = {
         "tweets": (labelled(arguments.folder), 1.0),
         "extra": (pd.read_parquet(arguments.folder / "extra_train.parquet"), 1.0),

@@ -1,5 +1,6 @@
 """Labelled tweets from files, cleaned for the model, without Spark: what benchmarks of the model read."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from adc.cleaning.rows import clean_rows
 
 # Weight in training of the kinds of rows in more_train.parquet (docs/experiments.md).
 KINDS = {"slice": 1.0, "open": 0.3, "slice5": 0.7}
+
+# A line break, or a character by its number, as Python writes them.
+ESCAPE = re.compile(r"\\(?:n|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 
 def labelled(folder: Path) -> pd.DataFrame:
@@ -40,9 +44,19 @@ def read_tweets(folder: Path, more: tuple[str, ...] = ()) -> pd.DataFrame:
         parts.append(_cleaned(pd.read_parquet(folder / "extra_train.parquet"), "train", 1.0))
     kinds = [kind for kind in more if kind != "extra"]
     if kinds:
-        rows = pd.read_parquet(folder / "more_train.parquet")
+        rows = more_tweets(folder)
         parts += [_cleaned(rows[rows["kind"] == kind], "train", KINDS[kind]) for kind in kinds]
     return pd.concat(parts).drop_duplicates("text_hash").reset_index(drop=True)
+
+
+def more_tweets(folder: Path) -> pd.DataFrame:
+    """text, dialect and kind of more_train.parquet, without the escapes that a program left in some texts."""
+    rows = pd.read_parquet(folder / "more_train.parquet")
+    return rows.assign(text=rows["text"].map(lambda text: ESCAPE.sub(_unescaped, text)))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1] or escape[2], 16)) if escape[1] or escape[2] else "\n"
 
 
 def _cleaned(rows: pd.DataFrame, split: str | None, weight: float) -> pd.DataFrame:

@@ -100,6 +100,15 @@ TAG = r"(?i)</?(?:a|b|i|p|br|div|span|em|strong)(?:\s+[a-z-]+=[^<>]*|\s*/)?>"
 NUMBER = r"\b[0-9]+(?:[.,:/٫٬⁄][0-9]+)*\b|[^\PN0-9]+(?:[.,:/٫٬⁄]\pN+)*"
 # Without < and >, which markers have, and without © and ®, which are emoji.
 PUNCTUATION = r"[!-/:-;=?@\[-`{-~¡-¨ª-¬¯-¿،؛؟٪-٭۔‐-‧‰-⁞、-〃〈-】﴾﴿]"
+# What others' cleaning left of such things: NADI's and BERTweet's words, AraBERT's in brackets. In capitals
+# only: a user is also a word. Of a hashtag nothing is known.
+PLACEHOLDERS = {
+    "link": r"\b(?:HTTP)?URL\b|\[رابط\]",
+    "handle": r"\bUSER\b|\[مستخدم\]",
+    "e-mail address": r"\[بريد\]",
+    "line break": r"\bNEWLINE\b",
+    "hashtag": r"\bHASHTAG\b",
+}
 HASHTAG = r"#[\pL\pM\pN_]+"
 # Western ones, and (: as it comes out where text runs from right to left. Not ): which ends a remark.
 EMOTICON = (

@@ -33,6 +33,7 @@ WORDS = Profile(
         "emails": "drop",
         "mentions": "drop",
         "hashtags": "words",
+        "placeholders": "drop",
         "tashkeel": "on",
         "tatweel": "on",
         "emoji": "drop",

@@ -34,6 +34,7 @@ from adc.cleaning.patterns import (
     NFKC_SURPRISE,
     NOT_PLAIN,
     NUMBER,
+    PLACEHOLDERS,
     PUNCTUATION,
     REPEATABLE,
     STRAY_SHAPER,
@@ -148,6 +149,11 @@ def marked(pattern: str, marker: str) -> dict[str, Step]:
     return {"marker": replaced(pattern, f" {marker} "), "drop": replaced(pattern, " ")}
 
 
+def _placeholders(marks: Mapping[str, str]) -> Step:
+    steps = [replaced(words, f" {marks.get(kind, '')} ") for kind, words in PLACEHOLDERS.items()]
+    return seldom("|".join(PLACEHOLDERS.values()), chained(*steps))
+
+
 _EMOTICON = re.compile(rf"(?:{EMOTICON})(?<![(\[](?=[\w(\[]))")
 _LAUGHTER = re.compile(rf"(?<!\w)(?:{LAUGHTER})(?!\w)")
 # No emoji is joined from more parts; without a bound a chain of many would take the square of its length.
@@ -242,6 +248,12 @@ RULES: tuple[Rule, ...] = (
          {"marker": _emoticons(f" {EMOTICON_MARK} "), "drop": _emoticons(" ")}),
     Rule("hashtags", "the words of a hashtag, without # and _; or nothing of it", Kind.SIGN,
          {"words": seldom("[#_]", replaced("#|_+", " ")), "drop": replaced(HASHTAG, " ")}),
+    Rule("placeholders", "what corpora that others have cleaned hold for links, handles and line breaks: "
+         "URL, USER, NEWLINE, [رابط] and such", Kind.LETTER | Kind.SIGN, {
+        "marker": _placeholders({"link": URL_MARK, "handle": USER_MARK, "e-mail address": EMAIL_MARK,
+                                 "line break": LINE_BREAK_MARK}),
+        "drop": _placeholders({}),
+    }),
     Rule("keyboard_letters", "ک ی ہ ۆ and such, of other keyboards or for show, to ك ي ه و", Kind.OTHER,
          {"on": mapped(KEYBOARD_LETTERS)}),
     Rule("loan_letters", "گ چ پ ڤ ڨ ژ to ك ج ب ف ق ز: they tell dialects apart", Kind.OTHER,

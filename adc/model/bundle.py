@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adc.cleaning.profiles import RULES_VERSION, Profile, profile_of
+from adc.cleaning.profiles import RULES_VERSION, SAME_SINCE, Profile, profile_of
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
@@ -147,7 +147,7 @@ def load_bundle(folder: str | Path) -> Bundle:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         if manifest.get("format") != FORMAT:
             raise UsageError(f"it has format {manifest.get('format')}; this adc reads format {FORMAT}")
-        if manifest["rules"] != RULES_VERSION:
+        if not SAME_SINCE <= manifest["rules"] <= RULES_VERSION:
             remedy = "train it again" if manifest["rules"] < RULES_VERSION else "upgrade adc"
             raise UsageError(
                 f"it was trained under version {manifest['rules']} of the cleaning rules; this adc has "

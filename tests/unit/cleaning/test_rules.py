@@ -34,6 +34,7 @@ PIECES = (
     *"😂❤©‼™\U0001f1ea\U0001f1ec👍\U0001f3fd♀👩🔥\u20e3①½²Ａ",
     *("&amp;", "&amp;lt;", "&quot;", "<br>", "</b>", "RT @", "@a:", "a@b.example"),
     *("https://t.co/", "http://", "www.", "t.co/", "pic.twitter.com/"),
+    *("USER", "URL", "NEWLINE", "HASHTAG", "[رابط]"),
     *("الله", "كلمة", "ههههه", "اااا", "ssss", *MARKERS.values(), *MARKERS),
 )
 MORE_PIECES = (
@@ -210,7 +211,7 @@ def test_private_characters_of_the_text_are_not_taken_for_markers(name):
 def test_every_rule_but_first_and_last_can_be_switched_alone():
     text = (
         "RT @a: <b>مَــرحبا</b>\n#يا_ناس ٥ OK اااا أإؤة على ﻻ\u200f 😍 https://t.co/a a@b.example كيف؟ "
-        "ک چ :) !!! هههه "
+        "ک چ :) !!! هههه URL "
     )
     for rule in RULES:
         for choice in rule.choices:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adc.cleaning.profiles import SAME_SINCE
 from adc.errors import UsageError
 from adc.model.bundle import FORMAT, load_bundle, model_card
 
@@ -154,7 +155,7 @@ CHANGED, DAMAGED = "does not match its own checksum", "is damaged: "
         (edit_manifest(checksum=None), DAMAGED),
         (edit_manifest(checksum="0" * 64), CHANGED),
         (edit_manifest(format=FORMAT + 1), f": it has format {FORMAT + 1}; this adc reads format {FORMAT}"),
-        (edit_manifest(rules=0), ": it was trained under version 0 of the cleaning rules"),
+        (edit_manifest(rules=SAME_SINCE - 1), ": it was trained under version 6 of the cleaning rules"),
         (edit_manifest(format=None), f": it has format None; this adc reads format {FORMAT}"),
         (lambda folder: rewrite(folder / "manifest.json", lambda content: content[:-30]), DAMAGED),
         (lambda folder: rewrite(folder / "manifest.json", lambda content: b"[]"), DAMAGED),
