@@ -62,7 +62,8 @@ class Bundle:
     evidence: the tables under the network and the stack, if either reads any. stack: the linear models of
     whole texts, which have the share `blend` in the answer. temperature: calibrates the answer's logits.
     metrics: figures by split. history: a row an epoch.
-    made: what it was made from and with: settings, data and code versions.
+    made: what it was made from and with: settings, data and code versions. rules: the version of the
+    cleaning rules it was made under.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Bundle:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, float], ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
+    rules: int = RULES_VERSION
 
     @cached_property
     def checksum(self) -> str:
@@ -119,7 +121,7 @@ class Bundle:
             "max_tokens": self.encoder.max_tokens,
             "network": asdict(self.network),
             "profile": {"name": self.profile.name, "switches": dict(self.profile.switches)},
-            "rules": RULES_VERSION,
+            "rules": self.rules,
             "blend": self.blend,
             "temperature": self.temperature,
             "metrics": self.metrics,
@@ -171,6 +173,7 @@ def load_bundle(folder: str | Path) -> Bundle:
             metrics=manifest["metrics"],
             history=tuple(manifest["history"]),
             made=manifest["made"],
+            rules=manifest["rules"],
         )
         checksum = manifest["checksum"]
     except FileNotFoundError as error:

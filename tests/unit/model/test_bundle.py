@@ -37,6 +37,12 @@ def test_a_bundle_comes_back_whole(tiny_bundle, folder):
     assert {path.name for path in folder.iterdir()} == FILES
 
 
+def test_one_made_before_rules_were_added_keeps_its_name(tiny_bundle, tmp_path):
+    older = replace(tiny_bundle, rules=SAME_SINCE)
+    older.save(tmp_path)
+    assert load_bundle(tmp_path).model == older.model != tiny_bundle.model
+
+
 def test_a_model_is_called_by_its_name_and_checksum(tiny_bundle):
     assert tiny_bundle.model == f"tiny@{tiny_bundle.checksum[:8]}"
     assert len(tiny_bundle.checksum) == 64
