@@ -15,12 +15,9 @@ run() {
 
 run scrape.py
 run clean.py
-# Few tweets: small batches and more passes than the defaults, which are for tens of thousands.
-run train.py --set train.name=demo --set train.epochs=8 --set train.batch_size=32 || {
-  status=$?
-  echo "If the demo of an older adc is in the way: make clean removes it." >&2
-  exit $status
-}
+# Few tweets: small batches and more passes than the defaults, which are for tens of thousands. The demo of an older
+# adc may be there, whose bundle is another.
+run train.py --replace --set train.name=demo --set train.epochs=8 --set train.batch_size=32
 run score.py --bundle "$ADC_LAKE__ROOT/models/demo"
 run evaluate.py --bundle "$ADC_LAKE__ROOT/models/demo"
 

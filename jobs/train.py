@@ -1,6 +1,6 @@
 """Train an LSTM or GRU classifier on the labelled tweets of clean_tweets, with Horovod, to a model bundle.
 
-The same command again with the same data does nothing.
+The same command again with the same data does nothing; another bundle is replaced only with --replace.
 """
 
 import sys
@@ -13,4 +13,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--bundle", metavar="DIR", help="where the bundle goes (default: <lake.root>/models/<train.name>)"
     )
-    sys.exit(run_job(parser, "train", lambda job, args: train(job, args.bundle)))
+    parser.add_argument(
+        "--replace", action="store_true", help="once it is made, put the bundle in place of another one there"
+    )
+    sys.exit(run_job(parser, "train", lambda job, args: train(job, args.bundle, args.replace)))

@@ -16,7 +16,7 @@ from adc.dialects import DIALECTS
 from adc.duplicates import labelled_tweets
 from adc.errors import RunError, UsageError
 from adc.job import Job
-from adc.model.bundle import Bundle
+from adc.model.bundle import MANIFEST, Bundle
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
@@ -39,11 +39,11 @@ from adc.training.watch import ranks_watched
 SHARDS, PREPARED = "shards", "prepared"
 
 
-def train(job: Job, target: str | None = None) -> None:
+def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
     """Trains on `clean_tweets` and leaves a bundle at `target`, by default <lake.root>/models/<train.name>.
 
     Raises UsageError for data that nothing can be learnt from, for more ranks than task slots, and for a
-    bundle of something else at the target.
+    bundle of something else at the target, unless that is to be replaced.
     """
     lake, settings = job.lake, job.settings
     lake.require(CLEAN_TWEETS, "run clean first")
@@ -53,7 +53,7 @@ def train(job: Job, target: str | None = None) -> None:
     tweets = lake.read(CLEAN_TWEETS)
     examples = labelled_tweets(tweets).cache()
     made = provenance(job, examples, threads)
-    if lake.files.exists(place):
+    if lake.files.exists(place) and not (replacing and _is_another(job, place, made)):
         _same_or_refuse(job, place, made)
         return
 
@@ -84,17 +84,17 @@ def train(job: Job, target: str | None = None) -> None:
     )
     for line in told_figures(bundle.metrics):
         job.say(line)
-    store_or_keep(job, bundle, place)
+    store_or_keep(job, bundle, place, replacing)
     lake.files.delete(folder)
 
 
-def store_or_keep(job: Job, bundle: Bundle, place: str) -> None:
-    """Stores a bundle, unless a run that was faster has stored the same.
+def store_or_keep(job: Job, bundle: Bundle, place: str, replacing: bool = False) -> None:
+    """Stores a bundle, unless a run that was faster has stored the same; in place of another if `replacing`.
 
     Raises RunError where it has stored another one; this one is then kept beside it.
     """
     files = job.lake.files
-    if not files.exists(place):
+    if not files.exists(place) or (replacing and _is_another(job, place, bundle.made)):
         store_bundle(files, bundle, place)
         _conclude(job, bundle, place)
         return
@@ -240,17 +240,26 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(folder))
 
 
+def _is_another(job: Job, place: str, made: Mapping[str, Any]) -> bool:
+    """Whether a bundle of something else is there, or one that cannot be read; what never was one is none."""
+    try:
+        there = open_bundle(job.lake.files, place)
+    except UsageError:
+        return job.lake.files.exists(f"{place}/{MANIFEST}")
+    return bool(difference(there.made, made))
+
+
 def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
     try:
         there = open_bundle(job.lake.files, place)
     except UsageError as error:
         raise UsageError(
-            f"{error}; it is in the way: remove it, or give another --bundle or train.name"
+            f"{error}; it is in the way: remove it, or give --replace, another --bundle or train.name"
         ) from None
     if what := difference(there.made, made):
         raise UsageError(
             f"{place} already holds another bundle, {there.model}, of {what}: "
-            "give another --bundle or train.name, or remove it"
+            "give --replace, another --bundle or train.name"
         )
     job.say(f"nothing to do: {place} holds this very bundle, {there.model}")
     _conclude(job, there, place)

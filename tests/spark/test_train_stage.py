@@ -167,9 +167,9 @@ def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle
     manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
     made = provenance(job("train"), labelled_tweets(lake.read(CLEAN_TWEETS)), 1)
     replace(tiny_bundle, made=made | {"code": "older"}).save(tmp_path / "older")
-    with pytest.raises(UsageError, match=r"another bundle, .*, of other code of adc: give"):
+    with pytest.raises(UsageError, match=r"another bundle, .*, of other code of adc: give --replace"):
         train(job("train"), str(tmp_path / "older"))
-    remedy = "; it is in the way: remove it, or give another --bundle or train.name"
+    remedy = "; it is in the way: remove it, or give --replace, another --bundle or train.name"
     for change, message in (
         ({}, f"{tmp_path} already holds another bundle, {tiny_bundle.model}, of other settings or data"),
         ({"rules": 0}, f"{tmp_path}: it was trained under version 0 of the cleaning rules.*{remedy}"),
@@ -180,6 +180,24 @@ def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle
         with pytest.raises(UsageError, match=message):
             train(job("train"), str(tmp_path))
         assert (tmp_path / MANIFEST).read_text(encoding="utf-8") == there
+
+
+def test_another_bundle_is_replaced_where_that_is_asked_for_and_nothing_else_is(
+    job, lake, tiny_bundle, tmp_path
+):
+    place = f"{lake.root}/models/adc"
+    old, new = (replace(tiny_bundle, made={"fingerprint": name}) for name in ("old", "new"))
+    store_or_keep(job("train"), old, place)
+    store_or_keep(job("train"), new, place, replacing=True)
+    assert open_bundle(lake.files, place).made == new.made
+    assert lake.files.names(f"{lake.root}/models") == ["adc"]
+    learnable_rows(lake)
+    # Another bundle's place would be trained for; that of anything else is refused before.
+    train(job("train", dry_run=True), place, replacing=True)
+    (tmp_path / "diary.txt").write_text("today", encoding="utf-8")
+    with pytest.raises(UsageError, match="in the way"):
+        train(job("train"), str(tmp_path), replacing=True)
+    assert (tmp_path / "diary.txt").exists()
 
 
 def test_what_another_training_was_faster_than_is_kept_beside(job, lake, tiny_bundle):

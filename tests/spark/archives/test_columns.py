@@ -8,11 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc.archives import Source, archive_rows, id_rows, open_archive
+from adc.archives.labels import read_labels
 from adc.cleaning.stage import clean
+from adc.dialects import DIALECTS
 from adc.errors import UsageError
+from adc.files import Files
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from tests.spark.archives.invented import GOOD, ID, json_lines
+from tests.spark.conftest import PROJECT
 from tests.spark.contents import contents
 
 pytestmark = pytest.mark.spark
@@ -314,3 +318,13 @@ def test_kept_columns_go_with_the_rows_into_the_tables(job, lake, bundle_path, t
 def test_columns_that_cannot_be_kept_are_refused(read, keep, message):
     with pytest.raises(UsageError, match=message):
         read("a.csv", "id,text,Dialect\n1,x,y\n", keep=keep)
+
+
+@pytest.mark.parametrize("name", ["countries", "madar"])
+def test_the_label_files_that_come_with_adc_lead_to_its_codes(spark, name):
+    codes = read_labels(Files(spark), str(PROJECT / "conf" / "labels" / f"{name}.yaml"))
+    assert set(codes.values()) <= {*DIALECTS.codes, None}
+    assert codes["msa"] is None
+    if name == "countries":
+        told = {codes[spelling] for spelling in codes if spelling.upper() not in DIALECTS.codes}
+        assert told == {*DIALECTS.codes, None}
