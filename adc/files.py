@@ -103,7 +103,7 @@ class Files:
             stream.close()
 
     def upload(self, folder: Path, target: str) -> None:
-        """Copies a local folder to `target`; there it appears whole or not at all.
+        """Copies a local folder to `target`; there it appears whole or not at all, where renaming is no copy.
 
         What stood at `target` is replaced, so the caller decides first whether it may be.
         """
