@@ -151,9 +151,9 @@ def _add_lookup_server(commands: "argparse._SubParsersAction[argparse.ArgumentPa
 def _lookup_server(args: argparse.Namespace) -> None:
     from dataclasses import fields
 
-    from adc.scraping.faults import Behaviour
-    from adc.scraping.lookup_corpus import load_corpus
-    from adc.scraping.server import LookupServer
+    from adc.lookup_server.corpus import load_corpus
+    from adc.lookup_server.faults import Behaviour
+    from adc.lookup_server.server import LookupServer
 
     behaviour = Behaviour(**{field.name: getattr(args, field.name) for field in fields(Behaviour)})
     texts = load_corpus(args.corpus, args.id, args.text)

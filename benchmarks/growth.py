@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from submit import megabytes, run_job
 from tweets import copies, labelled
 
-from adc.scraping.server import LookupServer
+from adc.lookup_server.server import LookupServer
 
 OPTIONS = {"train": ("--set", "train.epochs=1")}
 STAGES = ("scrape", "clean", "train", "score", "evaluate")

@@ -14,8 +14,8 @@ from pathlib import Path
 from submit import run_job
 
 from adc import load_bundle
-from adc.scraping.lookup_corpus import load_corpus
-from adc.scraping.server import LookupServer
+from adc.lookup_server.corpus import load_corpus
+from adc.lookup_server.server import LookupServer
 
 
 def run(lake: Path, job: str, *args: str) -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 from submit import run_job
 
-from adc.scraping.faults import Behaviour
-from adc.scraping.server import LookupServer
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 
 TEXT = "شلونك اليوم؟ والله مشتاقين لك كثير، وين هالغيبة 😍\n" * 2
 

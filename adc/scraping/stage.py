@@ -13,6 +13,8 @@ from pyspark.sql import DataFrame
 from adc.archives import Source, checked_archive, id_rows
 from adc.errors import RunError, UsageError
 from adc.job import Job
+from adc.lookup_server.corpus import load_corpus
+from adc.lookup_server.server import LookupServer
 from adc.progress import duration
 from adc.samples import write_sample_corpus
 from adc.scraping.apis import APIS
@@ -22,9 +24,7 @@ from adc.scraping.id_order import WavesInIdOrder, first_wave, parted, placed
 from adc.scraping.limiter import Limiter
 from adc.scraping.listed import keep_labels, report
 from adc.scraping.lookup import UNREQUESTED
-from adc.scraping.lookup_corpus import load_corpus
 from adc.scraping.policy import Policy
-from adc.scraping.server import LookupServer
 from adc.scraping.worklist import WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS
 from adc.waves import Waves

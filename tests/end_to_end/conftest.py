@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 from adc.samples import SampleTweet, sample_corpus, write_sample_corpus
-from adc.scraping.faults import Behaviour
-from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Submitter
 
 

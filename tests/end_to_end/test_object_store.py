@@ -13,9 +13,9 @@ import pytest
 import requests
 import yaml
 
+from adc.lookup_server.corpus import load_corpus
+from adc.lookup_server.server import LookupServer
 from adc.samples import write_sample_corpus
-from adc.scraping.lookup_corpus import load_corpus
-from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import QUICK, ROOT
 
 JARS = list((Path(pyspark.__file__).parent / "jars").glob("hadoop-aws-*.jar"))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from adc import classify, load_bundle
+from adc.lookup_server.server import LookupServer
 from adc.samples import SampleTweet
-from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import Run, Submitter, table
 
 pytestmark = pytest.mark.spark

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc import clean
-from adc.scraping.lookup_corpus import load_corpus
-from adc.scraping.server import LookupServer
+from adc.lookup_server.corpus import load_corpus
+from adc.lookup_server.server import LookupServer
 from tests.end_to_end.submit import Submitter, table
 
 FOLDER = Path(os.environ.get("TEST_TWEETS", "nowhere"))

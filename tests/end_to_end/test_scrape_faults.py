@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 from adc.samples import SampleTweet
-from adc.scraping.faults import Behaviour
-from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import PATIENCE, Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from adc import load_bundle
+from adc.lookup_server.server import LookupServer
 from adc.samples import SampleTweet
-from adc.scraping.server import LookupServer
 from tests.end_to_end.submit import PATIENCE, Submitter, table, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]

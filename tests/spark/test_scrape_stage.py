@@ -2,10 +2,10 @@ import pytest
 
 from adc.errors import RunError, UsageError
 from adc.lake import as_rows
-from adc.scraping.faults import Behaviour
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 from adc.scraping.id_order import parted, placed
 from adc.scraping.listed import keep_labels
-from adc.scraping.server import LookupServer
 from adc.scraping.stage import commit_outcomes, scrape
 from adc.scraping.worklist import plan
 from adc.tables import QUARANTINE, RAW_TWEETS

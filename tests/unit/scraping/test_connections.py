@@ -7,8 +7,8 @@ import subprocess
 import pytest
 from odd_api import served
 
+from adc.lookup_server.server import LookupServer
 from adc.scraping.apis import BatchApi
-from adc.scraping.server import LookupServer
 from adc.settings import Settings
 
 FOUND = (200, b'{"4": "a"}', {})

@@ -6,11 +6,11 @@ import socket
 import pytest
 from odd_api import Turns, answering, api
 
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 from adc.scraping.apis import BatchApi, is_loopback
-from adc.scraping.faults import Behaviour
 from adc.scraping.lookup import Outcome, look_up
 from adc.scraping.policy import Policy
-from adc.scraping.server import LookupServer
 
 TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "إزيك"}
 IDS = ["4", "1175358310087892993", "2", "404", "3"]

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from adc.errors import UsageError
-from adc.scraping.faults import ERROR_REPLIES, Behaviour, Fault, RateWindow, fault_of
-from adc.scraping.http1 import MAX_HEAD, Reply, Request, RequestError, read_request, refusal
+from adc.lookup_server.faults import ERROR_REPLIES, Behaviour, Fault, RateWindow, fault_of
+from adc.lookup_server.http1 import MAX_HEAD, Reply, Request, RequestError, read_request, refusal
 
 MAX_IDS = 1000
 BACKLOG = 1024  # connections not yet accepted

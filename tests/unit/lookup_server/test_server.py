@@ -6,8 +6,8 @@ import pytest
 from raw_lookups import FOUND, IDS, TEXTS, answer, ask, connect, post, received
 
 from adc.errors import UsageError
-from adc.scraping.faults import Behaviour
-from adc.scraping.server import LookupServer
+from adc.lookup_server.faults import Behaviour
+from adc.lookup_server.server import LookupServer
 
 
 @pytest.fixture(scope="module")

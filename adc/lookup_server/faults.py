@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from adc.errors import UsageError
-from adc.scraping.http1 import Reply, refusal
+from adc.lookup_server.http1 import Reply, refusal
 
 
 class Fault(StrEnum):

@@ -4,7 +4,7 @@ import json
 import socket
 from http.client import HTTPResponse
 
-from adc.scraping.server import LookupServer
+from adc.lookup_server.server import LookupServer
 
 TEXTS = {"1175358310087892993": "شلونك\nاليوم ❤️", "2": None, "3": "", "4": "half an emoji \ud83d"}
 IDS = json.dumps(list(TEXTS)).encode()

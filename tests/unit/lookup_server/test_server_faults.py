@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from raw_lookups import FOUND, IDS, TEXTS, answer, ask, connect, post, received
 
-from adc.scraping.faults import Behaviour, Fault, fault_of
-from adc.scraping.server import LookupServer
+from adc.lookup_server.faults import Behaviour, Fault, fault_of
+from adc.lookup_server.server import LookupServer
 
 
 def test_errors_come_in_the_order_that_the_seed_decides():

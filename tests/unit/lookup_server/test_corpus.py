@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc.errors import UsageError
-from adc.scraping.lookup_corpus import load_corpus
+from adc.lookup_server.corpus import load_corpus
 
 LONG = "1175358310087892993"  # one more than a float can tell from its neighbours
 CSV = f'n,id,text\n1,{LONG},"سطر أول\nسطر ثان, بفاصلة"\nx,007,\n3,1e5,NULL\n'

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adc.errors import UsageError
-from adc.scraping.faults import ERROR_REPLIES, Behaviour, Fault, RateWindow, fault_of
+from adc.lookup_server.faults import ERROR_REPLIES, Behaviour, Fault, RateWindow, fault_of
 
 
 def faults(behaviour: Behaviour, count: int = 20_000) -> list[Fault | None]:
