@@ -31,7 +31,7 @@ RUN pip install -c deploy/constraints.txt setuptools wheel packaging "cmake<4" \
 COPY pyproject.toml README.md LICENSE ./
 RUN mkdir adc && touch adc/__init__.py && \
     pip install -c deploy/constraints.txt --find-links "$(cat wheels)" '.[spark,evaluate]' horovod scipy tensorboard && \
-    pip uninstall -y adc cmake
+    pip uninstall -y adc cmake && rm -rf adc build adc.egg-info
 # --s3: with the jars for a lake on S3-compatible storage, 690 MB; empty: without.
 ARG STORAGE=--s3
 COPY deploy/jars.sh deploy/no_job.py deploy/
