@@ -1,5 +1,7 @@
 """The one place that opens a Spark session."""
 
+import os
+
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
@@ -27,6 +29,8 @@ REQUIRED = {
     **{f"spark.executorEnv.{name}": value for name, value in TENSORFLOW_ENVIRONMENT.items()},
 }
 PARTITIONS = "spark.sql.shuffle.partitions"
+# Where requests to S3 are said to go, which their signatures are of.
+REGION = "fs.s3a.endpoint.region"
 # What Spark says of it: of some settings when it starts, of others when it is first asked for one.
 INVALID_VALUE = "INVALID_CONF_VALUE"
 
@@ -40,7 +44,7 @@ def spark_session(name: str, settings: Settings) -> SparkSession:
     for key, value in {**settings.spark, **REQUIRED}.items():
         builder = builder.config(key, value)
     try:
-        return _with_enough_partitions(builder.getOrCreate())
+        return _with_region(_with_enough_partitions(builder.getOrCreate()))
     except (IllegalArgumentException, Py4JJavaError) as error:
         if INVALID_VALUE not in str(error):
             raise
@@ -52,4 +56,12 @@ def _with_enough_partitions(spark: SparkSession) -> SparkSession:
     slots = spark.sparkContext.defaultParallelism
     if int(spark.conf.get(PARTITIONS) or 0) < slots:
         spark.conf.set(PARTITIONS, slots)
+    return spark
+
+
+def _with_region(spark: SparkSession) -> SparkSession:
+    # Of AWS's variables Spark hands on keys and address. By itself S3A signs what it sends to an address of
+    # one's own for us-east-2, which stores that know their region refuse.
+    if region := os.environ.get("AWS_REGION"):
+        spark._jsc.hadoopConfiguration().setIfUnset(REGION, region)
     return spark

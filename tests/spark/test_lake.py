@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 from adc.errors import UsageError
 from adc.files import Files
 from adc.lake import Lake, as_rows
-from adc.session import PARTITIONS, REQUIRED, spark_session
+from adc.session import PARTITIONS, REGION, REQUIRED, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, SHARES, TABLES
 from tests.spark.contents import contents, raw_rows, rows
@@ -264,3 +264,16 @@ def test_a_session_shuffles_into_as_many_parts_as_there_are_task_slots(spark):
             assert spark_session("tests", Settings()).conf.get(PARTITIONS) == str(parts)
     finally:
         spark.conf.set(PARTITIONS, before)
+
+
+def test_requests_to_s3_are_signed_for_the_region_of_the_environment(spark, monkeypatch):
+    hadoop = spark._jsc.hadoopConfiguration()
+    assert hadoop.get(REGION) is None
+    try:
+        # What was given to Spark itself, later, stays.
+        for told in ("eu-south-7", "other"):
+            monkeypatch.setenv("AWS_REGION", told)
+            spark_session("tests", Settings())
+            assert spark._jsparkSession.sessionState().newHadoopConf().get(REGION) == "eu-south-7"
+    finally:
+        hadoop.unset(REGION)
