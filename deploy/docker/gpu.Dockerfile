@@ -22,8 +22,7 @@ COPY --from=cuda /usr/local/cuda /usr/local/cuda
 ENV NVIDIA=/opt/adc/venv/lib/python3.11/site-packages/nvidia
 COPY deploy/constraints.txt deploy/horovod.sh deploy/
 # NCCL is the wheel's, which has no name without a version to link by.
-RUN pip install -c deploy/constraints.txt setuptools wheel packaging "cmake<4" \
-      "tensorflow[and-cuda]==$(sed -n 's/^tensorflow-cpu==//p' deploy/constraints.txt)" && \
+RUN pip install -c deploy/constraints.txt "tensorflow[and-cuda]" setuptools wheel packaging "cmake<4" && \
     ln -s libnccl.so.2 $NVIDIA/nccl/lib/libnccl.so && \
     HOROVOD_GPU=CUDA HOROVOD_GPU_OPERATIONS=NCCL HOROVOD_CUDA_HOME=/usr/local/cuda \
       HOROVOD_NCCL_HOME=$NVIDIA/nccl HOROVOD_NCCL_LINK=SHARED \

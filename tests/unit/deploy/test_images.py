@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,12 @@ def test_the_code_in_an_image_is_that_of_the_project(dockerfile: Path, tmp_path:
     run(second)
     built = tmp_path / "build" / "lib" / "adc" / "__init__.py"
     assert built.read_bytes() == (ROOT / "adc" / "__init__.py").read_bytes()
+
+
+def test_what_the_image_for_gpus_has_beside_is_pinned() -> None:
+    pins = (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w-]+)==(.*)$", pins, re.M))
+    assert pinned["tensorflow"] == pinned["tensorflow-cpu"]
+    needed = [need for need in requires("tensorflow-cpu") or () if "and-cuda" in need]
+    assert len(needed) > 5
+    assert not {re.split(r"[<>=;\[ ]", need)[0] for need in needed} - set(pinned)
