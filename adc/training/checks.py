@@ -26,9 +26,15 @@ def threads_a_rank(job: Job) -> int:
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
     slots = spark.sparkContext.defaultParallelism // threads
     if ranks > slots:
+        # Executors that come by need come for tasks, and no rank is one before all have a slot.
+        dynamic = spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
+        remedy = (
+            "spark.dynamicAllocation.enabled=false, with spark.executor.instances"
+            if dynamic
+            else "while executors still register: spark.scheduler.minRegisteredResourcesRatio=1"
+        )
         raise UsageError(
-            f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each "
-            "(while executors still register: spark.scheduler.minRegisteredResourcesRatio=1)"
+            f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each ({remedy})"
         )
     return threads
 
