@@ -24,19 +24,13 @@ from adc.scraping.id_order import WavesInIdOrder, first_wave, parted, placed
 from adc.scraping.limiter import Limiter
 from adc.scraping.listed import keep_labels, report
 from adc.scraping.lookup import UNREQUESTED
+from adc.scraping.pace import STATUSES, Pace
 from adc.scraping.policy import Policy
 from adc.scraping.worklist import WorkList, plan
 from adc.tables import QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
 RETRYABLE = ("missing", "failed")
-STATUSES = ("found", "missing", "failed")
-# How long before a wave's end the next one begins: it has to wait for a task to make room for it.
-LEAD_SECONDS = 7.0
-# How long a task should take, or how many requests it should send after one another where that takes longer:
-# each of a commit's many small jobs waits for one to end, and what a worker that dies had done is done again;
-# but while a task begins and ends fewer requests are under way than may be.
-PART_SECONDS, REQUESTS_IN_A_ROW = 6.0, 4
 
 
 def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: int | None = None) -> None:
@@ -101,40 +95,21 @@ def _ask(job: Job, work: WorkList, url: str, limit: int | None) -> None:
     todo = placed(work.to_ask, job.staging)
     total = _number(todo, limit)
     scrape_settings, size = job.settings.scrape, _batch_size(job)
-    at_once, seconds = scrape_settings.in_flight * size, scrape_settings.wave_seconds
-    policy = Policy(scrape_settings.max_attempts)
+    seconds, policy = scrape_settings.wave_seconds, Policy(scrape_settings.max_attempts)
     with _gate(job, policy) as gate:
-
-        def measure() -> Mapping[str, int]:
-            return {status: gate.counts.get(status, 0) for status in STATUSES}
-
-        def settled() -> int:
-            return sum(measure().values())
-
-        def rate() -> float:
-            """Ids settled a second, since the first request."""
-            return settled() / max(1.0, gate.seconds)
+        pace = Pace(gate, scrape_settings.in_flight * size, seconds)
+        first = first_wave(size, scrape_settings.in_flight, scrape_settings.rate_limit, seconds)
+        waves = WavesInIdOrder(total, first, size, seconds, pace.rate, pace.limited)
 
         def wave(places: range) -> DataFrame:
-            slots = job.lake.spark.sparkContext.defaultParallelism
-            each = max(PART_SECONDS * rate(), REQUESTS_IN_A_ROW * at_once)
-            parts = max(2 * slots, int(slots * len(places) / each))
+            parts = pace.parts(len(places), job.lake.spark.sparkContext.defaultParallelism)
             return parted(todo, places, parts, size).select("id", "id_num", "dialect")
-
-        def limited() -> bool:
-            return gate.paused > seconds
-
-        first = first_wave(size, scrape_settings.in_flight, scrape_settings.rate_limit, seconds)
-        waves = WavesInIdOrder(total, first, size, seconds, rate, limited)
-
-        def tail() -> bool:
-            # So that by the time Spark has started the next wave no fewer requests are under way than may be.
-            return settled() >= max(1, waves.given - max(at_once, LEAD_SECONDS * rate()))
 
         fetch = _fetcher(job, url, policy, gate).fetch
         try:
-            Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), measure, total).run(
-                map(wave, takewhile(lambda _: gate.stopped is None, waves)), tail
+            Waves(job, fetch, lambda outcomes: commit_outcomes(job, outcomes), pace.by_status, total).run(
+                map(wave, takewhile(lambda _: gate.stopped is None, waves)),
+                tail=lambda: pace.nearly_done(waves.given),
             )
         finally:
             judged = sum(job.counts[status] for status in STATUSES)
