@@ -7,7 +7,9 @@ import pytest
 from adc.cleaning import load_profile
 from adc.model.bundle import Bundle, NetworkSpec
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, Rows, gram_keys, pair_keys
+from adc.model.evidence import Evidence
+from adc.model.ngrams import gram_keys, pair_keys
+from adc.model.quantised import Rows
 from adc.model.stack import BAYES_GRAMS, Bayes, Judge, Stack
 
 LABELS = ("EG", "MA", "SA")

@@ -11,8 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from adc.model.evidence import TINY, Index, gram_keys
+from adc.model.evidence import TINY
 from adc.model.forward import log_softmax
+from adc.model.ngrams import Index, gram_keys
 
 # Character n-grams of a whole text, across its words, and the part of a text that they are taken from.
 BAYES_GRAMS = (3, 7)

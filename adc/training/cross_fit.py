@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, gram_keys
+from adc.model.evidence import Evidence
+from adc.model.ngrams import gram_keys
 from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, read_by_bayes
 from adc.training.calibration import fit_temperature
 from adc.training.corpus import Corpus, by_class, frequent, in_row_order, occurrences

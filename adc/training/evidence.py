@@ -8,7 +8,9 @@ from scipy import sparse
 from sklearn.svm import LinearSVC
 
 from adc.model.encoder import RESERVED, Encoder, Tokens
-from adc.model.evidence import TINY, WORD_GRAMS, Evidence, Rows, gram_keys, pair_keys, spelt_out
+from adc.model.evidence import TINY, Evidence
+from adc.model.ngrams import WORD_GRAMS, gram_keys, pair_keys, spelt_out
+from adc.model.quantised import Rows
 from adc.training.corpus import Corpus, by_class, frequent, occurrences, presence
 
 # Regularisation and class weights of the SVM: docs/experiments.md.

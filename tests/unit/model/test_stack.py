@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from adc.model.evidence import gram_keys
+from adc.model.ngrams import gram_keys
 from adc.model.stack import BAYES_GRAMS, BLOCK, NEVER, Bayes, Judge, Stack, blended
 from tests.conftest import WORDS
 

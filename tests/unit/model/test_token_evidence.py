@@ -6,16 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adc.model.encoder import Encoder
-from adc.model.evidence import (
-    MOST_LETTERS,
-    MULTIPLIER,
-    Evidence,
-    Index,
-    Rows,
-    gram_keys,
-    pair_keys,
-    sums_from,
-)
+from adc.model.evidence import Evidence, sums_from
+from adc.model.ngrams import MOST_LETTERS, MULTIPLIER, Index, gram_keys, pair_keys
+from adc.model.quantised import Rows
 
 ENCODER = Encoder(("ab", "cd"), max_tokens=4)
 AB, CD, UNKNOWN = 2, 3, 1

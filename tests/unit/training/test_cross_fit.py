@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
-from adc.model.evidence import gram_keys
+from adc.model.ngrams import gram_keys
 from adc.settings import Settings
 from adc.training.corpus import Corpus
 from adc.training.cross_fit import Counts, cross_fit, fit_bayes, fit_judge

@@ -8,7 +8,8 @@ import pytest
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
-from adc.model.evidence import Evidence, Rows
+from adc.model.evidence import Evidence
+from adc.model.quantised import Rows
 from adc.model.stack import Judge, Stack
 from adc.settings import ModelSettings
 from adc.training.corpus import Corpus
