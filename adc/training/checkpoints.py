@@ -3,9 +3,9 @@
 import io
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pyarrow import fs
@@ -21,6 +21,16 @@ class Checkpoint:
 
     facts: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], lists: Mapping[str, Sequence[np.ndarray]]) -> Self:
+        """One that holds lists of arrays by name."""
+        return cls(facts, {f"{name}-{n}": array for name in lists for n, array in enumerate(lists[name])})
+
+    def list_of(self, name: str) -> list[np.ndarray]:
+        """One of its lists; of another name an empty one."""
+        count = sum(key.startswith(f"{name}-") for key in self.arrays)
+        return [self.arrays[f"{name}-{n}"] for n in range(count)]
 
 
 def file_system(uri: str) -> tuple[fs.FileSystem, str]:

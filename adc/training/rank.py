@@ -222,8 +222,7 @@ class Rank:
             "averaged": self.average.updates,
             "history": list(history),
         }
-        arrays = {f"{name}-{n}": array for name, all_of in kept.items() for n, array in enumerate(all_of)}
-        save_checkpoint(f"{self.plan.folder}/{CHECKPOINTS}", Checkpoint(facts, arrays))
+        save_checkpoint(f"{self.plan.folder}/{CHECKPOINTS}", Checkpoint.of(facts, kept))
 
     def _restore_checkpoint(self) -> list[dict[str, float]]:
         """Takes up the last checkpoint, if there is one; the rows of the epochs that are done."""
@@ -234,17 +233,12 @@ class Rank:
         kept = self.hvd.broadcast_object(kept, root_rank=0)
         if kept is None:
             return []
-
-        def all_of(name: str) -> list[np.ndarray]:
-            count = sum(key.startswith(f"{name}-") for key in kept.arrays)
-            return [kept.arrays[f"{name}-{n}"] for n in range(count)]
-
         for name, variables in self._parts().items():
-            for variable, array in zip(variables, all_of(name), strict=True):
+            for variable, array in zip(variables, kept.list_of(name), strict=True):
                 variable.assign(array)
         self.steps_done = kept.facts["steps"]
-        self.average.values, self.average.updates = all_of("average"), kept.facts["averaged"]
-        self.best = all_of("best")
+        self.average.values, self.average.updates = kept.list_of("average"), kept.facts["averaged"]
+        self.best = kept.list_of("best")
         self._tell(resumed=kept.facts["epoch"])
         return list(kept.facts["history"])
 
