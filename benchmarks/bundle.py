@@ -22,7 +22,7 @@ from tweets import KINDS, labelled, more_tweets, read_tweets
 
 from adc.model.bundle import Bundle, load_bundle
 
-# Words of five tweets or more, as n-grams are: nothing that one person alone wrote.
+# Words of five tweets or more, as n-grams are: rarer ones may be one person's.
 SETTINGS = ("model.min_count=5", "model.bayes_min_count=0")
 
 
