@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,8 +17,8 @@ from adc.errors import UsageError
 NO_SEPARATOR = "\x1f"
 # A header may have line breaks within quotes: its names are looked for in so many lines.
 HEADER_LINES = 20
-# At most this many files of a folder are compared by their headers.
-FILES_COMPARED = 100
+# Of so many files each is opened for its header; of more all lines are read, which takes less time.
+FILES_OPENED = 100
 
 
 def read_csv(spark: SparkSession, source: Source) -> DataFrame:
@@ -61,12 +62,14 @@ def read_csv(spark: SparkSession, source: Source) -> DataFrame:
 def _refuse_other_headers(spark: SparkSession, source: Source) -> None:
     """Spark takes the columns of a folder's other files by their places in the first one's header."""
     path, names = source.path, source.data_names(spark)
-    if len(names) < 2:
+    folders = source.names is None and any("=" in name for name in names)
+    if len(names) < 2 and not folders:
         return
-    headers = {
-        name: _compared(_header(f"{path}/{name}", _header_lines(spark, source.within(name))))
-        for name in names[:FILES_COMPARED]
-    }
+    if folders or len(names) > FILES_OPENED:
+        lines = _different_first_lines(spark, source)
+    else:
+        lines = {name: _header_lines(spark, source.within(name)) for name in names}
+    headers = {name: _compared(_header(f"{path}/{name}", first)) for name, first in lines.items()}
     # An empty file has no rows that could be taken for others.
     written = [(name, header) for name, header in headers.items() if header]
     for name, header in written:
@@ -76,6 +79,19 @@ def _refuse_other_headers(spark: SparkSession, source: Source) -> None:
                 f"input {path}: its files have not the same columns in the same order: {first} has "
                 f"{', '.join(expected)}; {name} has {', '.join(header)}; read them one by one"
             )
+
+
+def _different_first_lines(spark: SparkSession, source: Source) -> dict[str, list[str]]:
+    """The lines that a folder's files begin with, each once, by the name of a file that begins so."""
+    lines = source.reader(spark).option("lineSep", "\n").text(source.places)
+    # Of a large file, which is read in pieces, only the first.
+    begun = lines.where("value != '' AND _metadata.file_block_start = 0")
+    file, place = F.col("_metadata.file_path").alias("file"), F.monotonically_increasing_id().alias("place")
+    placed = begun.select("value", file, place)
+    firsts = placed.groupBy("file").agg(F.min_by("value", "place").alias("line"))
+    found = firsts.groupBy("line").agg(F.min("file").alias("file")).orderBy("file").collect()
+    base = source.path.rstrip("/") + "/"
+    return {unquote(row["file"]).rpartition(base)[2]: [row["line"]] for row in found}
 
 
 def _compared(header: list[str]) -> list[str]:

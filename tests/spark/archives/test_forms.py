@@ -153,6 +153,20 @@ def test_names_of_a_header_are_read_without_what_surrounds_them(read, header, ro
     assert read("a.csv.gz", content, ("id", "text", "dialect")) == [("1", "x", "EG")]
 
 
+@pytest.mark.parametrize("names", [[f"{n}.csv" for n in range(101)], ["day=1/a.csv", "day=1/b.csv"]])
+def test_csv_files_of_other_columns_are_refused_however_many_there_are_and_wherever(read, tmp_path, names):
+    folder = tmp_path / "folder"
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("id,text,dialect\n1,x,EG\n")
+    assert len(read("folder", format="csv")) == len(names)
+    # The last by name.
+    last = sorted(names)[-1]
+    (folder / last).write_text("id,dialect,text\n2,EG,y\n")
+    with pytest.raises(UsageError, match=rf"has id, text, dialect; {last} has id, dialect, text; read them"):
+        read("folder", format="csv")
+
+
 def test_parquet_files_of_one_folder_may_have_columns_that_others_have_not(read, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
