@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -19,6 +20,8 @@ from adc.texts import UNSEEN
 NOTHING = ("", "null", "~")
 # Unknown labels that a message shows, and characters of each; a column with more than the most has no labels.
 LABELS_SHOWN, LABEL_SHOWN, MOST_UNKNOWN = 10, 40, 100
+# Spellings that are looked at to find one.
+KEYS_A_MAP = 8
 NO_CODES = (
     "; to map them to codes, give input.labels to the job that reads the file (clean, evaluate --labelled)"
 )
@@ -48,9 +51,15 @@ def read_labels(files: Files, path: str) -> dict[str, str | None]:
 
 def as_codes(label: Column, codes: Mapping[str, str | None]) -> Column:
     """Labels as codes; one that the mapping lacks stays as it is."""
-    known = F.from_json(F.lit(json.dumps(codes)), "map<string, string>")
-    spelling = F.lower(label)
-    return F.when(F.map_contains_key(known, spelling), F.try_element_at(known, spelling)).otherwise(label)
+    # Spark looks at a map's keys one after another, for every row: so there are many maps of a few spellings
+    # each, of which a hash tells the one to look in.
+    maps: list[dict[str, str | None]] = [{} for _ in range(1 + len(codes) // KEYS_A_MAP)]
+    for spelling, code in codes.items():
+        maps[zlib.crc32(spelling.encode(errors="replace")) % len(maps)][spelling] = code
+    known = F.from_json(F.lit(json.dumps(maps)), "array<map<string, string>>")
+    written = F.lower(label)
+    own = F.get(known, (F.crc32(written) % len(maps)).cast("int"))
+    return F.when(F.map_contains_key(own, written), F.try_element_at(own, written)).otherwise(label)
 
 
 def shown_labels(labels: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The clean stage: raw tweets, or any archive, to `clean_tweets`, and what is unusable to `quarantine`."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
@@ -137,18 +138,18 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     values = {name: f"new.`{name}`" for name in table.columns} | {
         name: f"coalesce(new.`{name}`, old.`{name}`)" for name in ("dialect", "author", "created_at", *kept)
     }
-    told = rows
     if nothing := no_labels(job):
-        # But of a spelling that stands for no label none is left.
-        told = rows.withColumn("_nothing", F.array(*map(F.lit, nothing)))
-        known = "if(array_contains(new._nothing, lower(old.dialect)), NULL, old.dialect)"
-        values["dialect"] = f"coalesce(new.dialect, {known})"
+        # But of a spelling that stands for no label none is left. They are told in one literal: as a column
+        # each row would carry all of them into the join.
+        listed = json.dumps(nothing).replace("'", r"\u0027")
+        none = f"array_contains(from_json(r'{listed}', 'array<string>'), lower(old.dialect))"
+        values["dialect"] = f"coalesce(new.dialect, if({none}, NULL, old.dialect))"
     if job.settings.input.split == "auto":
         # The split follows from the author where one is known, or it would change with the archive.
         values["split"] = "if(new.author IS NULL AND old.author IS NOT NULL, old.split, new.split)"
     job.lake.merge(
         table,
-        told,
+        rows,
         update=values,
         delete_if="new.reason IS NOT NULL",
         insert_if="new.reason IS NULL",

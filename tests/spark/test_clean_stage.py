@@ -249,7 +249,7 @@ def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
     run(str(bare), input__source="one")
     assert contents(lake, CLEAN_TWEETS, "dialect", "author", "created_at", "split", "source") == known
     # A label that stands for none, as the user says later, goes.
-    (tmp_path / "labels.yaml").write_text("EG: null\n")
+    (tmp_path / "labels.yaml").write_text("EG: null\nit's \\: null\nمصر: null\n")
     run(str(whole), input__labels=tmp_path / "labels.yaml")
     assert contents(lake, CLEAN_TWEETS, "dialect", "author") == [(None, "somebody")]
 

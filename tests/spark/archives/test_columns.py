@@ -248,6 +248,14 @@ def test_labels_are_spelled_by_the_users_own_file(job, read, tmp_path, capsys):
     )
 
 
+def test_spellings_are_found_among_many(read, tmp_path):
+    spellings = ["it's", "a\\b", "مصر", "القاهرة 😍", *map(str, range(200))]
+    (tmp_path / "labels.csv").write_text("".join(f"{spelling},EG\n" for spelling in spellings))
+    content = "id,text,dialect\n" + "".join(f"{n},نص,{label}\n" for n, label in enumerate(spellings))
+    found = read("a.csv", content + "1000,نص,201\n", ("id", "dialect"), labels=str(tmp_path / "labels.csv"))
+    assert [label for _, label in sorted(found, key=lambda row: int(row[0]))] == ["EG"] * 204 + ["201"]
+
+
 @pytest.mark.parametrize(
     ("name", "mapping", "message"),
     [
