@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 from adc.errors import UsageError
 from adc.files import Files
 from adc.lake import Lake, as_rows
-from adc.session import PARTITIONS, REGION, REQUIRED, spark_session
+from adc.session import LISTING, PARTITIONS, REGION, REQUIRED, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, SHARES, TABLES
 from tests.spark.contents import contents, raw_rows, rows
@@ -277,3 +277,13 @@ def test_requests_to_s3_are_signed_for_the_region_of_the_environment(spark, monk
             assert spark._jsparkSession.sessionState().newHadoopConf().get(REGION) == "eu-south-7"
     finally:
         hadoop.unset(REGION)
+
+
+def test_a_session_looks_at_many_files_in_few_tasks(spark):
+    before, slots = spark.conf.get(LISTING), spark.sparkContext.defaultParallelism
+    try:
+        for given, tasks in ((10_000, 4 * slots), (1, 1)):
+            spark.conf.set(LISTING, given)
+            assert spark_session("tests", Settings()).conf.get(LISTING) == str(tasks)
+    finally:
+        spark.conf.set(LISTING, before)
