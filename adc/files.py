@@ -137,7 +137,14 @@ class Files:
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; of a file its own."""
         system, hadoop_path = self._at(path)
-        return sorted(status.getPath().getName() for status in system.listStatus(hadoop_path))
+        # In one string: a call for each of 100,000 files would take a minute.
+        paths = self._jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(system.listStatus(hadoop_path))
+        joined = str(self._jvm.scala.Predef.genericWrapArray(paths).mkString("\0"))
+        return sorted(place.rpartition("/")[2] for place in joined.split("\0")) if joined else []
+
+    def data_names(self, path: str) -> list[str]:
+        """Those that Spark reads, sorted: no names that begin with _ or a dot."""
+        return [name for name in self.names(path) if not name.startswith(("_", "."))]
 
     def sizes(self, path: str) -> dict[str, int]:
         """Bytes by name, sorted, of what Spark reads in a folder: no names that begin with _ or a dot."""

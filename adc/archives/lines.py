@@ -32,7 +32,7 @@ class Source:
 
     def data_names(self, spark: SparkSession) -> list[str]:
         """The names of what Spark reads in a folder; of a file its own, unless Spark leaves it out."""
-        return list(Files(spark).sizes(self.path)) if self.names is None else list(self.names)
+        return Files(spark).data_names(self.path) if self.names is None else list(self.names)
 
     def within(self, name: str) -> "Source":
         """One of its files alone."""

@@ -38,6 +38,13 @@ def test_texts_are_written_whole_as_utf8_and_removed(files, tmp_path):
     for text in ("شلونك 👨‍👩‍👧\r\n\0 a much longer first text", "second", ""):
         files.write_text(path, text)
         assert tree(tmp_path) == {"new/folder/نص.json": text}
+    (tmp_path / "empty").mkdir()
+    assert (files.names(f"{tmp_path}/empty"), files.data_names(f"{tmp_path}/new/folder")) == ([], ["نص.json"])
+    (tmp_path / "empty").rmdir()
+    for name in ("b, c\nd", "a%20 b"):
+        files.write_text(f"{tmp_path}/odd/{name}", "")
+    assert files.names(f"{tmp_path}/odd") == ["a%20 b", "b, c\nd"]
+    files.delete(f"{tmp_path}/odd")
     assert files.names(f"{tmp_path}/new") == ["folder"] and files.names(path) == ["نص.json"]
     files.write_text(f"{tmp_path}/new/folder/_SUCCESS", "12345")
     assert files.sizes(f"{tmp_path}/new/folder") == {"نص.json": 0}
