@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -124,12 +125,10 @@ def write_shares(job: Job, bundle: Bundle) -> None:
     scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     rows: list[dict[str, Any]] = []
     for name in job.settings.score.shares:
-        counts = guesses(scored, name).toPandas()
-        sizes = counts.groupby("value")["n"].sum()
-        if name not in TIMES and len(sizes) > MOST_GROUPS:
-            job.say(f"shares by {name}: of {len(sizes):,} values the {MOST_GROUPS:,} commonest are told")
-            sizes = sizes.nlargest(MOST_GROUPS)
-        for value, part in counts[counts["value"].isin(sizes.index)].groupby("value", sort=True):
+        counts, values = counted(scored, name)
+        if values > counts["value"].nunique():
+            job.say(f"shares by {name}: of {values:,} values the {MOST_GROUPS:,} commonest are told")
+        for value, part in counts.groupby("value", sort=True):
             by_dialect = part.set_index("dialect")["n"].reindex(list(bundle.labels), fill_value=0)
             group = share_rows(bundle.labels, by_dialect.to_numpy(float), validation, job.settings.seed)
             rows += [{"model": bundle.model, "grouping": name, "value": str(value)} | row for row in group]
@@ -141,6 +140,24 @@ def write_shares(job: Job, bundle: Bundle) -> None:
     own = (F.col("model") == bundle.model) & F.col("grouping").isin(list(job.settings.score.shares))
     job.lake.forget(SHARES, own, ("grouping", "value"), there)
     job.wrote(SHARES)
+
+
+def counted(scored: DataFrame, name: str) -> tuple[pd.DataFrame, int]:
+    """`guesses` of the commonest values, and how many values there are.
+
+    Only these reach the driver: of hashtags there may be as many as tweets.
+    """
+    counts = guesses(scored, name)
+    if name in (ALL, *TIMES):
+        few = counts.toPandas()
+        return few, few["value"].nunique()
+    counts.cache()
+    try:
+        sizes = counts.groupBy("value").agg(F.sum("n").alias("n"))
+        commonest = sizes.orderBy(F.desc("n"), "value").limit(MOST_GROUPS).select("value")
+        return counts.join(F.broadcast(commonest), "value", "left_semi").toPandas(), sizes.count()
+    finally:
+        counts.unpersist()
 
 
 def share_rows(
