@@ -24,6 +24,8 @@ from adc.waves import Waves
 # How an archive is shuffled before: into parts smaller than Spark's 64 MB, since a megabyte takes a while to
 # score, and into enough of them.
 PART_BYTES = 4 << 20
+# So small an archive that it can be read once more, and its ids be sent to every task.
+FEW_BYTES = 32 << 20
 SHUFFLE = {
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PART_BYTES),
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
@@ -90,12 +92,13 @@ def refuse_wrong_groupings(job: Job) -> None:
 def score_archive(job: Job, waves: Waves, bundle: Bundle, untaken: Untaken, replace: bool) -> None:
     """Scores what is untaken of an archive; in a dry run says how much that is."""
     lake, rows = job.lake, open_archive(job, untaken.source)
-    known = None if replace else scored_before(job, bundle, rows if untaken.some else None)
+    size = untaken.bytes
+    few = size <= FEW_BYTES
+    known = None if replace else scored_before(job, bundle, rows if untaken.some or few else None, few)
     if job.dry_run:
         number = unscored(rows, known).where("skipped IS NULL").select("id").distinct().count()
         job.say(f"dry run: {number:,} rows of {untaken.source.path} would be scored")
         return
-    size = untaken.bytes
     with untaken.taking():
         if size <= lake.wave_bytes:
             # One shuffle for equal ids and for the parts to score, at least one for each task slot.
@@ -109,14 +112,19 @@ def score_archive(job: Job, waves: Waves, bundle: Bundle, untaken: Untaken, repl
             waves.run(parts(job, archive))
 
 
-def scored_before(job: Job, bundle: Bundle, among: DataFrame | None) -> DataFrame:
-    """The ids that this model has scored, at least those `among` these rows.
+def scored_before(job: Job, bundle: Bundle, among: DataFrame | None, few: bool) -> DataFrame:
+    """The ids that this model has scored, at least those `among` these rows; of `few` rows, only those.
 
     New tweets have ids in a range of their own, so that little of the table need be read.
     """
+    if not job.lake.exists(PREDICTIONS):
+        among = None
     known = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     if among is not None:
         known = known.where(F.col("id").between(*key_range(among, "id")))
+        if few:
+            # Else what is read of the table, maybe a thousand times the rows, would be shuffled and sorted.
+            known = known.join(F.broadcast(among.select("id")), "id", "left_semi")
     return known.select("id", F.lit(True).alias("skipped"))
 
 

@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from adc import classify
+from adc.archives import Source, open_archive
 from adc.errors import UsageError
 from adc.lake import as_rows
 from adc.model.predictor import COLUMNS
@@ -205,6 +206,18 @@ def test_what_cannot_be_scored_is_refused_and_a_dry_run_touches_nothing(
     score(job("score", dry_run=True, score__bundle=bundle_path), str(tmp_path / "a.csv"))
     assert "1 rows of" in capsys.readouterr().out
     assert not lake.files.exists(lake_root)
+
+
+def test_of_what_a_model_has_scored_only_the_ids_of_a_small_archive_are_looked_at(
+    run, job, tiny_bundle, tmp_path
+):
+    for name, ids in (("a", (1, 2, 3)), ("b", (1, 3, 4))):
+        (tmp_path / f"{name}.csv").write_text("id,text\n" + "".join(f"{id_},عايز كده\n" for id_ in ids))
+    run(str(tmp_path / "a.csv"))
+    rows = open_archive(job("score"), Source(str(tmp_path / "b.csv")))
+    known = stage.scored_before(job("score"), tiny_bundle, rows, few=True)
+    assert sorted(row["id"] for row in known.collect()) == ["1", "3"]
+    assert run(str(tmp_path / "b.csv"))["skipped"] == 2
 
 
 def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bundle, tmp_path):
