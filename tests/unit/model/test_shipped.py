@@ -38,6 +38,9 @@ def test_it_is_under_20_mb_knows_all_dialects_and_has_its_card():
 def test_it_holds_no_handle_no_link_and_no_place_of_the_machine_that_made_it():
     words = (SHIPPED / VOCABULARY).read_text(encoding="utf-8").split("\n")
     assert not [word for word in words if re.search(r"@\w|https?|www\.|\d{5}", word)]
+    # Nor what others' cleaning and programs left in the data in place of such things.
+    left = r"url|user|newline|hashtag|u[0-9a-f]{4,8}|n[\u0621-\u064a]+"
+    assert not [word for word in words if re.fullmatch(left, word)]
     assert not re.search(r"file:|/home|/tmp|/work", (SHIPPED / MANIFEST).read_text(encoding="utf-8"))
 
 
