@@ -25,6 +25,8 @@ CONFLICTS = (
 MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
 # So few tries that a folder of something else is soon refused: about 20 seconds.
 CREATE_ATTEMPTS = 6
+# What is compacted is written anew each time, for nothing where others write.
+COMPACT_ATTEMPTS = 3
 # A commit that lost to another writer is tried again from the new snapshot, this often.
 COMMIT_ATTEMPTS = 20
 

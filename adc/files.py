@@ -61,17 +61,20 @@ class Files:
         system, hadoop_path = self._at(path)
         system.delete(hadoop_path, True)
 
-    def age(self, path: str) -> float:
-        """Seconds since the newest file under a folder was written, or an empty folder was made.
+    def untouched(self, path: str, seconds: float) -> bool:
+        """Whether all files under a folder were written more than so many seconds ago, or it made, if empty.
 
         Where there are files the folder is no witness: on an object store it is always new.
         """
         system, hadoop_path = self._at(path)
-        files, times = system.listFiles(hadoop_path, True), []
+        files, before = system.listFiles(hadoop_path, True), 1000 * (time.time() - seconds)
+        if not files.hasNext():
+            return bool(system.getFileStatus(hadoop_path).getModificationTime() < before)
+        # The first young one will do: each costs a call, and there may be many.
         while files.hasNext():
-            times.append(files.next().getModificationTime())
-        newest = max(times) if times else system.getFileStatus(hadoop_path).getModificationTime()
-        return time.time() - float(newest) / 1000
+            if files.next().getModificationTime() >= before:
+                return False
+        return True
 
     def beginning(self, path: str, number: int) -> bytes:
         """The first bytes of a file, as many as there are; of a folder none."""
@@ -126,7 +129,11 @@ class Files:
         for name in self.names(folder) if self.exists(folder) else ():
             left = f"{folder}/{name}"
             with suppress(Py4JJavaError):  # another upload ends now
-                if name.startswith(begin) and name.endswith(".partial") and self.age(left) > UPLOAD_SECONDS:
+                if (
+                    name.startswith(begin)
+                    and name.endswith(".partial")
+                    and self.untouched(left, UPLOAD_SECONDS)
+                ):
                     self.delete(left)
 
     def download(self, source: str, folder: Path) -> None:

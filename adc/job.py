@@ -219,7 +219,7 @@ def _remove_staged(job: Job) -> None:
         files.delete(job.staging)
         for run in files.names(place) if files.exists(place) else ():
             with suppress(Py4JJavaError):  # another run, which ends now, has removed it
-                if files.age(f"{place}/{run}") > ABANDONED_SECONDS:
+                if files.untouched(f"{place}/{run}", ABANDONED_SECONDS):
                     files.delete(f"{place}/{run}")
 
 

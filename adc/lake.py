@@ -10,7 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from adc.conflicts import CREATE_ATTEMPTS, retry_conflicts
+from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, retry_conflicts
 from adc.delta_files import delta_files
 from adc.errors import UsageError
 from adc.files import Files, local_path
@@ -259,13 +259,19 @@ class Lake:
             self.merge(table, rows, delete_if="true", insert=False)
 
     def compact(self, table: Table) -> bool:
-        """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did."""
+        """Runs OPTIMIZE when the table is in too many small files (lake.small_files); says whether it did.
+
+        Where other writers are in the way every time, a later run may do it.
+        """
         detail = self._detail(table)
         # Most tables are in few files of any size, and need not be looked into.
         few = detail["numFiles"] <= self._small_files
         if few or not self._worth_compacting(detail["location"], detail["sizeInBytes"]):
             return False
-        retry_conflicts(lambda: self.handle(table).optimize().executeCompaction())
+        try:
+            retry_conflicts(lambda: self.handle(table).optimize().executeCompaction(), COMPACT_ATTEMPTS)
+        except CONFLICTS:
+            return False
         return True
 
     def _worth_compacting(self, location: str, size: int) -> bool:

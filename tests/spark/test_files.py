@@ -59,12 +59,14 @@ def test_texts_are_written_whole_as_utf8_and_removed(files, tmp_path):
 
 def test_a_folder_is_as_old_as_the_newest_file_below_it(files, tmp_path):
     (tmp_path / "run" / "wave").mkdir(parents=True)
-    assert files.age(f"{tmp_path}/run") < 60
+    assert not files.untouched(f"{tmp_path}/run", 60)
+    os.utime(tmp_path / "run", (0, time.time() - 61))
+    assert files.untouched(f"{tmp_path}/run", 60)
     for name, hours in (("a", 9), ("wave/b", 5)):
         (tmp_path / "run" / name).touch()
         os.utime(tmp_path / "run" / name, (0, time.time() - hours * 3600))
     # The folders themselves are new, as they always are on an object store.
-    assert files.age(f"{tmp_path}/run") == pytest.approx(5 * 3600, abs=60)
+    assert [files.untouched(f"{tmp_path}/run", hours * 3600) for hours in (4.9, 5.1)] == [True, False]
 
 
 def test_folders_are_uploaded_in_place_of_what_was_there_and_downloaded(files, tmp_path):

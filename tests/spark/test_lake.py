@@ -2,8 +2,10 @@ import random
 import re
 import string
 import threading
+from types import SimpleNamespace
 
 import pytest
+from delta.exceptions import ConcurrentDeleteReadException
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -143,6 +145,18 @@ def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
         [("1", "1"), ("2", "2"), ("9", "1")],
         [("1", "1"), ("2", "2"), ("9", "2")],
     )
+
+
+def test_a_compaction_that_others_are_in_the_way_of_is_left_to_a_later_run(lake, monkeypatch):
+    def lost():
+        raise ConcurrentDeleteReadException("another writer was first")
+
+    optimize = SimpleNamespace(executeCompaction=lost)
+    monkeypatch.setattr(lake, "handle", lambda table: SimpleNamespace(optimize=lambda: optimize))
+    monkeypatch.setattr(lake, "_detail", lambda table: {"numFiles": 999, "location": "", "sizeInBytes": 1})
+    monkeypatch.setattr(lake, "_worth_compacting", lambda location, size: True)
+    monkeypatch.setattr("adc.lake.COMPACT_ATTEMPTS", 1)
+    assert not lake.compact(RAW_TWEETS)
 
 
 def test_a_table_in_many_small_files_is_compacted(spark, settings):
