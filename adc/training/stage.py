@@ -245,17 +245,20 @@ def _is_another(job: Job, place: str, made: Mapping[str, Any]) -> bool:
     try:
         there = open_bundle(job.lake.files, place)
     except UsageError:
-        return job.lake.files.exists(f"{place}/{MANIFEST}")
+        return _was_bundle(job, place)
     return bool(difference(there.made, made))
+
+
+def _was_bundle(job: Job, place: str) -> bool:
+    return job.lake.files.exists(f"{place}/{MANIFEST}")
 
 
 def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
     try:
         there = open_bundle(job.lake.files, place)
     except UsageError as error:
-        raise UsageError(
-            f"{error}; it is in the way: remove it, or give --replace, another --bundle or train.name"
-        ) from None
+        remedy = "give --replace," if _was_bundle(job, place) else "remove it, or give"
+        raise UsageError(f"{error}; it is in the way: {remedy} another --bundle or train.name") from None
     if what := difference(there.made, made):
         raise UsageError(
             f"{place} already holds another bundle, {there.model}, of {what}: "
