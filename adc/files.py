@@ -144,8 +144,10 @@ class Files:
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; of a file its own."""
         system, hadoop_path = self._at(path)
-        # In one string: a call for each of 100,000 files would take a minute.
-        paths = self._jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(system.listStatus(hadoop_path))
+        hadoop = self._jvm.org.apache.hadoop.fs
+        # In one string: a call for each of 100,000 files would take a minute. Filtered, though by nothing,
+        # since Py4J passes on no array of S3A's own kind of status.
+        paths = hadoop.FileUtil.stat2Paths(system.listStatus(hadoop_path, hadoop.GlobFilter("*")))
         joined = str(self._jvm.scala.Predef.genericWrapArray(paths).mkString("\0"))
         return sorted(place.rpartition("/")[2] for place in joined.split("\0")) if joined else []
 
