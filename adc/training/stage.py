@@ -53,8 +53,7 @@ def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
     tweets = lake.read(CLEAN_TWEETS)
     examples = labelled_tweets(tweets).cache()
     made = provenance(job, examples, threads)
-    if lake.files.exists(place) and not (replacing and _is_another(job, place, made)):
-        _same_or_refuse(job, place, made)
+    if _is_there(job, place, made, replacing):
         return
 
     refuse_unfit_profile(job, tweets)
@@ -94,17 +93,16 @@ def store_or_keep(job: Job, bundle: Bundle, place: str, replacing: bool = False)
     Raises RunError where it has stored another one; this one is then kept beside it.
     """
     files = job.lake.files
-    if not files.exists(place) or (replacing and _is_another(job, place, bundle.made)):
-        store_bundle(files, bundle, place)
-        _conclude(job, bundle, place)
-        return
     try:
-        _same_or_refuse(job, place, bundle.made)
+        is_there = _is_there(job, place, bundle.made, replacing)
     except UsageError as error:
         beside = f"{place.rstrip('/')}-{bundle.checksum[:8]}"
         store_bundle(files, bundle, beside)
         _conclude(job, bundle, beside)
         raise RunError(f"this training is done and kept in {beside}, but {error}") from None
+    if not is_there:
+        store_bundle(files, bundle, place)
+        _conclude(job, bundle, place)
 
 
 def _conclude(job: Job, bundle: Bundle, place: str) -> None:
@@ -240,29 +238,29 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(folder))
 
 
-def _is_another(job: Job, place: str, made: Mapping[str, Any]) -> bool:
-    """Whether a bundle of something else is there, or one that cannot be read; what never was one is none."""
+def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool) -> bool:
+    """Whether the very bundle that is to be made is there; else nothing is, or what may be replaced.
+
+    Raises UsageError for another bundle or a damaged one, unless `replacing`, and for what never was one.
+    """
+    files = job.lake.files
+    if not files.exists(place):
+        return False
     try:
-        there = open_bundle(job.lake.files, place)
-    except UsageError:
-        return _was_bundle(job, place)
-    return bool(difference(there.made, made))
-
-
-def _was_bundle(job: Job, place: str) -> bool:
-    return job.lake.files.exists(f"{place}/{MANIFEST}")
-
-
-def _same_or_refuse(job: Job, place: str, made: Mapping[str, Any]) -> None:
-    try:
-        there = open_bundle(job.lake.files, place)
+        there = open_bundle(files, place)
     except UsageError as error:
-        remedy = "give --replace," if _was_bundle(job, place) else "remove it, or give"
+        was_bundle = files.exists(f"{place}/{MANIFEST}")
+        if replacing and was_bundle:
+            return False
+        remedy = "give --replace," if was_bundle else "remove it, or give"
         raise UsageError(f"{error}; it is in the way: {remedy} another --bundle or train.name") from None
     if what := difference(there.made, made):
+        if replacing:
+            return False
         raise UsageError(
             f"{place} already holds another bundle, {there.model}, of {what}: "
             "give --replace, another --bundle or train.name"
         )
     job.say(f"nothing to do: {place} holds this very bundle, {there.model}")
     _conclude(job, there, place)
+    return True
