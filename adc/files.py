@@ -12,6 +12,8 @@ from pyspark.sql import SparkSession
 
 from adc.errors import UsageError
 
+# How the names begin of what Spark does not read in a folder.
+LEFT_OUT = ("_", ".")
 # An upload that has written nothing for so long has been killed.
 UPLOAD_SECONDS = 3600
 
@@ -152,16 +154,16 @@ class Files:
         return sorted(place.rpartition("/")[2] for place in joined.split("\0")) if joined else []
 
     def data_names(self, path: str) -> list[str]:
-        """Those that Spark reads, sorted: no names that begin with _ or a dot."""
-        return [name for name in self.names(path) if not name.startswith(("_", "."))]
+        """Those that Spark reads, sorted."""
+        return [name for name in self.names(path) if not name.startswith(LEFT_OUT)]
 
     def sizes(self, path: str) -> dict[str, int]:
-        """Bytes by name, sorted, of what Spark reads in a folder: no names that begin with _ or a dot."""
+        """Bytes by name, sorted, of what Spark reads in a folder."""
         system, hadoop_path = self._at(path)
         found = {
             status.getPath().getName(): int(status.getLen()) for status in system.listStatus(hadoop_path)
         }
-        return {name: found[name] for name in sorted(found) if not name.startswith(("_", "."))}
+        return {name: found[name] for name in sorted(found) if not name.startswith(LEFT_OUT)}
 
     def size(self, path: str) -> int:
         """The bytes of a file, or of all files in a folder and its folders."""

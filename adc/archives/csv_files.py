@@ -83,9 +83,8 @@ def _refuse_other_headers(spark: SparkSession, source: Source) -> None:
 
 def _different_first_lines(spark: SparkSession, source: Source) -> dict[str, list[str]]:
     """The lines that a folder's files begin with, each once, by the name of a file that begins so."""
-    lines = source.reader(spark).option("lineSep", "\n").text(source.places)
     # Of a large file, which is read in pieces, only the first.
-    begun = lines.where("value != '' AND _metadata.file_block_start = 0")
+    begun = _lines(spark, source).where("_metadata.file_block_start = 0")
     file, place = F.col("_metadata.file_path").alias("file"), F.monotonically_increasing_id().alias("place")
     placed = begun.select("value", file, place)
     firsts = placed.groupBy("file").agg(F.min_by("value", "place").alias("line"))
@@ -111,12 +110,16 @@ def _refuse_repeated(path: str, names: list[str]) -> None:
 
 
 def _header_lines(spark: SparkSession, source: Source) -> list[str]:
-    """The first lines, among which the header is.
+    """The first lines, among which the header is."""
+    return [row[0] for row in _lines(spark, source).take(HEADER_LINES)]
+
+
+def _lines(spark: SparkSession, source: Source) -> DataFrame:
+    """The lines, as they stand there, that are not empty.
 
     Not only those that hold more than blanks: to Spark's parser, too, an empty line alone is none.
     """
-    lines = source.reader(spark).option("lineSep", "\n").text(source.places)
-    return [row[0] for row in lines.where("value != ''").take(HEADER_LINES)]
+    return source.reader(spark).option("lineSep", "\n").text(source.places).where("value != ''")
 
 
 def _header(path: str, lines: list[str]) -> list[str]:
