@@ -8,7 +8,14 @@ from typing import TypeVar
 from delta import exceptions
 from pyspark.errors import AnalysisException
 
+from adc.errors import RunError
+
 Result = TypeVar("Result")
+
+
+class InterleavedError(RunError):
+    """Another writer came between two commits that belong together."""
+
 
 # In Python none of Delta's conflicts is a subclass of another.
 CONFLICTS = (
@@ -20,6 +27,7 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
     exceptions.ProtocolChangedException,
+    InterleavedError,
 )
 # Two jobs that make the same table at once: one of them finds it made, or half made.
 MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")

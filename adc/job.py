@@ -50,6 +50,9 @@ class Job:
     metrics: dict[str, Any] = field(default_factory=dict)
     started_at: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
+    def __post_init__(self) -> None:
+        self.lake.writer = self.run_id
+
     @property
     def staging(self) -> str:
         """The run's own folder for files that no longer matter once it has ended."""

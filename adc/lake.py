@@ -1,7 +1,7 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,14 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, retry_conflicts
+from adc.conflicts import (
+    COMPACT_ATTEMPTS,
+    CONFLICTS,
+    CREATE_ATTEMPTS,
+    InterleavedError,
+    Result,
+    retry_conflicts,
+)
 from adc.delta_files import delta_files
 from adc.errors import UsageError
 from adc.files import Files, local_path
@@ -38,6 +45,8 @@ class Lake:
         if self._catalog and not self._has_schema(self._catalog):
             raise UsageError(f"lake.catalog: Spark knows no schema {settings.catalog}")
         self._small_files = settings.small_files
+        # Told in the tables' history of each version that is written from here.
+        self.writer = ""
 
     def _has_schema(self, name: str) -> bool:
         try:
@@ -188,6 +197,34 @@ class Lake:
         newest: Any = self.handle(table).history(1).first()
         return int(newest["version"])
 
+    def _sign(self) -> None:
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self.writer)
+
+    def together(self, tables: Sequence[Table], write: Callable[[], Result]) -> Result:
+        """Calls `write`, which is more than one commit to these tables, and returns what it does.
+
+        It is called again where another writer came between: what two have written by turns may contradict
+        itself. So it must be repeatable. Raises RunError if others come between every time.
+        """
+        for table in tables:
+            self.ensure(table)
+
+        def run() -> Result:
+            before = [(table, self.version(table)) for table in tables]
+            result = write()
+            for table, version in before:
+                if self._written_by_others(table, version):
+                    raise InterleavedError(f"other jobs wrote to {self.where(table)} all the time; run again")
+            return result
+
+        return retry_conflicts(run)
+
+    def _written_by_others(self, table: Table, since: int) -> bool:
+        newer = self.version(table) - since
+        return newer > 0 and any(
+            version["userMetadata"] != self.writer for version in self.handle(table).history(newer).collect()
+        )
+
     def _detail(self, table: Table) -> Any:
         """Delta's account of a table: its id, place, number of files and bytes."""
         return self.handle(table).detail().first()
@@ -196,10 +233,15 @@ class Lake:
         """Adds rows that cannot be there yet."""
         self.ensure(table)
         columns = rows.select(*table.columns)
-        if self._catalog:
-            retry_conflicts(lambda: columns.writeTo(self.where(table)).append())
-        else:
-            retry_conflicts(lambda: columns.write.format("delta").mode("append").save(self.path(table.name)))
+
+        def run() -> None:
+            self._sign()
+            if self._catalog:
+                columns.writeTo(self.where(table)).append()
+            else:
+                columns.write.format("delta").mode("append").save(self.path(table.name))
+
+        retry_conflicts(run)
 
     def merge(
         self,
@@ -234,6 +276,7 @@ class Lake:
             condition &= F.col(f"old.{bounded_by}").between(F.lit(low), F.lit(high))
 
         def run() -> None:
+            self._sign()
             merge = self.handle(table).alias("old").merge(rows.alias("new"), condition)
             if delete_if:
                 merge = merge.whenMatchedDelete(F.expr(delete_if))

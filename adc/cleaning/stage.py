@@ -147,23 +147,27 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
     if job.settings.input.split == "auto":
         # The split follows from the author where one is known, or it would change with the archive.
         values["split"] = "if(new.author IS NULL AND old.author IS NOT NULL, old.split, new.split)"
-    job.lake.merge(
-        table,
-        rows,
-        update=values,
-        delete_if="new.reason IS NOT NULL",
-        insert_if="new.reason IS NULL",
-        bounded_by="id",
-    )
     payload = F.struct("id", "source", "text", "dialect")
     refused = job.refused(rows.where("reason IS NOT NULL"), F.col("id"), F.col("reason"), payload)
-    # Of usable rows only those that were refused before have anything to do with it.
     bounds = [row[side] for row in reasons for side in ("low", "high")]
     in_range = F.col("row_key").between(min(bounds, default=""), max(bounds, default=""))
-    there = job.lake.read(QUARANTINE).where((F.col("stage") == job.stage) & in_range)
-    mended = rows.where("reason IS NULL").select(F.col("id").alias("row_key"))
-    mended = mended.join(there.select("stage", "row_key"), "row_key")
-    job.quarantine(refused.unionByName(mended, allowMissingColumns=True))
+    usable_ids = rows.where("reason IS NULL").select(F.col("id").alias("row_key"))
+
+    def write() -> None:
+        job.lake.merge(
+            table,
+            rows,
+            update=values,
+            delete_if="new.reason IS NOT NULL",
+            insert_if="new.reason IS NULL",
+            bounded_by="id",
+        )
+        # Of usable rows only those that were refused before have anything to do with it.
+        there = job.lake.read(QUARANTINE).where((F.col("stage") == job.stage) & in_range)
+        mended = usable_ids.join(there.select("stage", "row_key"), "row_key")
+        job.quarantine(refused.unionByName(mended, allowMissingColumns=True))
+
+    job.lake.together((table, QUARANTINE), write)
     return {
         "input": total,
         "duplicate": total - usable - sum(by_reason.values()),

@@ -122,6 +122,13 @@ def write_shares(job: Job, bundle: Bundle) -> None:
         return
     if unseen := [label for label, row in zip(bundle.labels, validation, strict=True) if not row.sum()]:
         job.say(f"shares: the model's validation split has no {', '.join(unseen)}, of which little is told")
+    # Of two scores at once the one that counted first may write last.
+    job.lake.together([SHARES], lambda: write_counted(job, bundle, validation))
+    job.wrote(SHARES)
+
+
+def write_counted(job: Job, bundle: Bundle, validation: np.ndarray) -> None:
+    """Counts `predictions` as they are now, and writes what follows for `shares`."""
     scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     rows: list[dict[str, Any]] = []
     for name in job.settings.score.shares:
@@ -139,7 +146,6 @@ def write_shares(job: Job, bundle: Bundle) -> None:
     there = {(row["grouping"], row["value"]) for row in rows}
     own = (F.col("model") == bundle.model) & F.col("grouping").isin(list(job.settings.score.shares))
     job.lake.forget(SHARES, own, ("grouping", "value"), there)
-    job.wrote(SHARES)
 
 
 def counted(scored: DataFrame, name: str) -> tuple[pd.DataFrame, int]:

@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from adc.errors import UsageError
-from adc.files import Files
 from adc.lake import Lake, as_rows
 from adc.session import LISTING, PARTITIONS, REGION, REQUIRED, spark_session
 from adc.settings import Settings
@@ -177,23 +176,22 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
 
 
-def test_what_a_kill_leaves_of_a_checkpoint_is_not_gone_on_with(lake, monkeypatch):
-    checkpoint = lake.path("_checkpoints", "clean_tweets", "source-target", "rules")
-    lake.go_on(checkpoint, "all", anew=False)
-    for part in ("metadata", "offsets/0", "offsets/1", "commits/0", "commits/1"):
-        lake.files.write_text(f"{checkpoint}/{part}", "as Spark writes it")
-    delete = Files.delete
+def test_what_belongs_together_is_written_again_where_another_writer_came_between(job, lake):
+    one, other = job("clean").lake, job("clean").lake
+    wrote = []
 
-    def killed(self, path):
-        delete(self, f"{path}/offsets/1")
-        raise RuntimeError("killed")
+    def write():
+        one.merge(RAW_TWEETS, raw_rows(one, {"id": "1", "text": "one"}))
+        if not wrote:
+            other.merge(RAW_TWEETS, raw_rows(other, {"id": "1", "text": "other"}))
+        wrote.append(True)
+        return len(wrote)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Files, "delete", killed)
-        with pytest.raises(RuntimeError, match="killed"):
-            lake.go_on(checkpoint, "all", anew=True)
-    lake.go_on(checkpoint, "all", anew=False)
-    assert not lake.files.exists(checkpoint)
+    assert one.together([RAW_TWEETS], write) == 2
+    assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "one")]
+    assert one.together([RAW_TWEETS], write) == 3
+    newest = lake.handle(RAW_TWEETS).history(1).first()
+    assert newest["userMetadata"] == one.writer
 
 
 @pytest.fixture
