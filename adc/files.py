@@ -1,5 +1,6 @@
 """Files on whatever file system Spark can reach: a local folder, HDFS, an object store."""
 
+import re
 import time
 import uuid
 from contextlib import suppress
@@ -78,6 +79,13 @@ class Files:
                 return False
         return True
 
+    def delete_abandoned(self, folder: str, seconds: float, names: str = ".*") -> None:
+        """Removes what a folder, if it is there, holds of these names (a pattern) and `untouched` so long."""
+        for name in self.names(folder) if self.exists(folder) else ():
+            with suppress(Py4JJavaError):  # who wrote it removes it now
+                if re.fullmatch(names, name) and self.untouched(f"{folder}/{name}", seconds):
+                    self.delete(f"{folder}/{name}")
+
     def beginning(self, path: str, number: int) -> bytes:
         """The first bytes of a file, as many as there are; of a folder none."""
         system, hadoop_path = self._at(path)
@@ -116,7 +124,9 @@ class Files:
         # Of its own, or two that upload at once would mix.
         name = f"{target.rstrip('/')}.{uuid.uuid4().hex[:8]}.partial"
         _, partial = self._at(name)
-        self._remove_partial(final)
+        # What uploads to this place that were killed have left.
+        left = rf"{re.escape(final.getName())}\.\w+\.partial"
+        self.delete_abandoned(str(final.getParent().toString()), UPLOAD_SECONDS, left)
         try:
             system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path(str(folder)), partial)
             system.delete(final, True)
@@ -124,19 +134,6 @@ class Files:
                 raise OSError(f"{name} could not be renamed to {target}")
         finally:
             system.delete(partial, True)
-
-    def _remove_partial(self, final: Any) -> None:
-        """Removes what uploads to this place that were killed have left."""
-        folder, begin = str(final.getParent().toString()), f"{final.getName()}."
-        for name in self.names(folder) if self.exists(folder) else ():
-            left = f"{folder}/{name}"
-            with suppress(Py4JJavaError):  # another upload ends now
-                if (
-                    name.startswith(begin)
-                    and name.endswith(".partial")
-                    and self.untouched(left, UPLOAD_SECONDS)
-                ):
-                    self.delete(left)
 
     def download(self, source: str, folder: Path) -> None:
         """Copies a folder to a local one that does not exist yet."""
@@ -164,6 +161,12 @@ class Files:
             status.getPath().getName(): int(status.getLen()) for status in system.listStatus(hadoop_path)
         }
         return {name: found[name] for name in sorted(found) if not name.startswith(LEFT_OUT)}
+
+    def state(self, path: str) -> list[int]:
+        """Of a file its bytes, and when it was written, in milliseconds since 1970."""
+        system, hadoop_path = self._at(path)
+        status = system.getFileStatus(hadoop_path)
+        return [int(status.getLen()), int(status.getModificationTime())]
 
     def size(self, path: str) -> int:
         """The bytes of a file, or of all files in a folder and its folders."""

@@ -220,10 +220,7 @@ def _remove_staged(job: Job) -> None:
     files, place = job.lake.files, job.lake.path("_staging")
     with suppress(Py4JJavaError):
         files.delete(job.staging)
-        for run in files.names(place) if files.exists(place) else ():
-            with suppress(Py4JJavaError):  # another run, which ends now, has removed it
-                if files.untouched(f"{place}/{run}", ABANDONED_SECONDS):
-                    files.delete(f"{place}/{run}")
+        files.delete_abandoned(place, ABANDONED_SECONDS)
 
 
 def _conclude(job: Job, error: str | None, summary_path: str | None) -> bool:

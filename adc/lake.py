@@ -155,38 +155,13 @@ class Lake:
         )
         return reader.table(self.where(table)) if self._catalog else reader.load(self.path(table.name))
 
-    def checkpoint(self, source: Table, target: Table, *parts: str) -> str:
-        """Where a stream between two tables keeps how far it is.
+    def between(self, source: Table, target: Table) -> str:
+        """The folder for how far streams between two tables are.
 
         Named after the tables' own ids: a table that was deleted and made again starts a full pass.
         """
         tables = f"{self.identity(source)[:8]}-{self.identity(target)[:8]}"
-        return self.path("_checkpoints", target.name, tables, *parts)
-
-    def go_on(self, checkpoint: str, kind: str, anew: bool) -> None:
-        """To be called before a stream: forgets its checkpoint where another of its kind was used after it.
-
-        The target holds that one's results since, so that what this one had done has to be done again; as
-        when it is to be done `anew`.
-        """
-        latest, own = _latest(checkpoint, kind)
-        if anew or (self.files.exists(latest) and self.files.read_text(latest) != own):
-            # First: nobody can go on with what a kill leaves of a checkpoint that is being deleted.
-            self.files.write_text(latest, "")
-            self.files.delete(checkpoint)
-        self.files.write_text(latest, own)
-
-    def went_on(self, checkpoint: str, kind: str) -> bool:
-        """To be called after a stream: whether no other of its kind was begun meanwhile.
-
-        Else the target may hold results of both: both start anew the next time.
-        """
-        latest, own = _latest(checkpoint, kind)
-        if self.files.read_text(latest) == own:
-            return True
-        self.files.write_text(latest, "")
-        self.files.delete(checkpoint)
-        return False
+        return self.path("_checkpoints", target.name, tables)
 
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""
@@ -325,12 +300,6 @@ class Lake:
         small = delta_files(self.spark, location).where(F.col("size") < SMALL_FILE_BYTES)
         number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
         return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
-
-
-def _latest(checkpoint: str, kind: str) -> tuple[str, str]:
-    """The file that names the checkpoint of its kind that was used last, and this one's own name there."""
-    folder, _, own = checkpoint.rpartition("/")
-    return f"{folder}/latest-{kind}", own
 
 
 def _for_sql(name: str) -> str:

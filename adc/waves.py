@@ -4,16 +4,19 @@ A wave's result is written once to a staged file and committed from there, since
 source twice; a kill costs at most the wave in flight and those that wait to be committed.
 """
 
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 
+from adc.bookmark import Bookmark
 from adc.errors import RunError
-from adc.job import Job
+from adc.job import ABANDONED_SECONDS, Job
 from adc.progress import Progress
 from adc.tables import Table
 
@@ -42,7 +45,7 @@ class Waves:
     """Runs a stage's `transform` (rows to do → results) and `commit` (staged results → counts).
 
     The progress line shows `measure()`, the rows done so far by kind, of `total`; without `measure`, the
-    rows committed and Spark's tasks.
+    rows committed and Spark's tasks. Where there is a `bookmark`, it is held while a wave is committed.
     """
 
     job: Job
@@ -50,6 +53,7 @@ class Waves:
     commit: Commit
     measure: Callable[[], Mapping[str, int]] | None = None
     total: int | None = None
+    bookmark: Bookmark | None = None
 
     def run(self, waves: Iterable[DataFrame], tail: Callable[[], bool] = lambda: False) -> None:
         """Transforms one wave while those before it are committed, in their order.
@@ -85,19 +89,19 @@ class Waves:
         """
         lake = self.job.lake
         lake.ensure(target)
-        checkpoint = lake.checkpoint(source, target, rules)
-        lake.go_on(checkpoint, kind, anew)
-        goes_on = lake.files.exists(checkpoint)
-        if not goes_on:
+        place = f"{lake.between(source, target)}/{kind}/bookmark"
+        self.bookmark = bookmark = Bookmark(lake.files, place, rules)
+        noted = None if anew else bookmark.noted()
+        if noted is None:
             self.job.say("a full pass: no earlier run over these tables under these settings is known")
         feed = lake.changes(source)
         try:
-            self._stream(feed, checkpoint)
+            self._stream(feed, bookmark, noted)
         except Exception as error:
             other_columns = any(sign in str(error) for sign in OTHER_COLUMNS)
             if other_columns and lake.changes(source).schema != feed.schema:
                 raise RunError("the table got other columns meanwhile; run the same command again") from None
-            if not goes_on or not (other_columns or any(sign in str(error) for sign in CLEARED_AWAY)):
+            if noted is None or not (other_columns or any(sign in str(error) for sign in CLEARED_AWAY)):
                 raise
             self.job.say(
                 "a full pass: the table's columns are others than when the last run read it"
@@ -105,12 +109,18 @@ class Waves:
                 else "a full pass: what changed since the last run is no longer in the table's log "
                 "(it is kept as long as delta.logRetentionDuration and VACUUM say)"
             )
-            lake.go_on(checkpoint, kind, anew=True)
-            self._stream(lake.changes(source), checkpoint)
-        if not lake.went_on(checkpoint, kind):
+            self._stream(lake.changes(source), bookmark, None)
+        if bookmark.noted() is None:
             self.job.say(RUN_BESIDE)
 
-    def _stream(self, source: DataFrame, checkpoint: str) -> None:
+    def _stream(self, source: DataFrame, bookmark: Bookmark, noted: Mapping[str, str] | None) -> None:
+        """Goes on from the checkpoint that is noted, or begins another: a run beside may use the last."""
+        folder = bookmark.place.rpartition("/")[0]
+        if noted is None:
+            self.job.lake.files.delete_abandoned(folder, ABANDONED_SECONDS)
+            noted = {"checkpoint": uuid.uuid4().hex[:8]}
+        bookmark.begin(**noted)
+        checkpoint = f"{folder}/{noted['checkpoint']}"
         failures: list[Exception] = []
 
         def take(rows: DataFrame, number: int) -> None:
@@ -173,7 +183,9 @@ class Waves:
         self.job.lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
 
     def _commit(self, staged: str) -> None:
-        self.job.count(**self.commit(self.job.lake.spark.read.parquet(staged)))
+        with self.bookmark.held() if self.bookmark else nullcontext():
+            counts = self.commit(self.job.lake.spark.read.parquet(staged))
+        self.job.count(**counts)
         files = self.job.lake.files
         # Of a run's staged files the newest tells that it lives; some are written once and read for days.
         files.write_text(f"{self.job.staging}/alive", "")

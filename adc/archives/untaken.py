@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from adc.archives.labels import read_labels
 from adc.archives.lines import Source
+from adc.bookmark import Bookmark
 from adc.delta_files import delta_files
 from adc.job import Job
 from adc.tables import Table
@@ -22,14 +23,19 @@ AGAIN = {"clean": "--full", "score": "--replace"}
 
 # Of a file its bytes, and when it was written, in milliseconds since 1970.
 State = list[int]
+# In place of a name, of a file that is an input by itself.
+ALONE = ""
 
 
 class Untaken:
     """What a stage has to read of an input: a file; of a folder or a Delta table the new and changed files.
 
     `rules` name whatever decides a row's fate, besides the settings of input: all is to be read where the
-    last run of this `kind` over the input was under others, and where it is to be taken `anew`.
+    last run of this `kind` over the input was under others, and where it is to be taken `anew`. `after` is
+    the id up to which a run that was ended before has taken these same files; None where there was none.
     """
+
+    after: str | None = None
 
     def __init__(
         self, job: Job, path: str, target: Table, rules: str, kind: str = "all", anew: bool = False
@@ -41,8 +47,10 @@ class Untaken:
         self._rules = _digest(rules, *_said_of_input(job))
         if anew or not job.lake.exists(target):
             return
-        known = self._noted() or {}
+        noted = self.bookmark.noted() or {}
+        known = noted.get("files", {})
         self._new = {name: state for name, state in self._files.items() if known.get(name) != state}
+        self.after = noted.get("after") if noted.get("taking") == self._what else None
         if left := len(self._files) - len(self._new):
             job.say(
                 f"{left:,} of the {len(self._files):,} files of {path} are as they were when an earlier run "
@@ -69,6 +77,14 @@ class Untaken:
         """The size of what is to be read."""
         return sum(size for size, _ in self._new.values()) or self._job.lake.files.size(self._path)
 
+    @cached_property
+    def bookmark(self) -> Bookmark:
+        """What is noted of this input, in another place once the target has been made again."""
+        lake = self._job.lake
+        name = _digest(self._kind, lake.files.qualified(self._path))
+        folder = lake.path("_checkpoints", self._target.name, f"files-{lake.identity(self._target)[:8]}")
+        return Bookmark(lake.files, f"{folder}/{name}", self._rules)
+
     @contextmanager
     def taking(self) -> Iterator[None]:
         """To be held while the rows of it are taken: in the end, unless that fails, they count as taken."""
@@ -77,44 +93,35 @@ class Untaken:
             return
         self._job.lake.ensure(self._target)
         left = {name: state for name, state in self._files.items() if name not in self._new}
-        self._note(left)
+        self.bookmark.begin(files=left, taking=self._what, after=self.after)
         yield
-        noted = self._noted()
-        if noted is not None:
-            self._note({name: state for name, state in noted.items() if name in self._files} | self._files)
-        else:
+        noted = self.bookmark.noted()
+        if noted is None:
             # The target may hold results of both.
-            self._job.lake.files.delete(self._place)
             self._job.say(RUN_BESIDE)
+            return
+        lasting = {name: state for name, state in self._files.items() if name != ALONE}
+        beside = {name: state for name, state in noted["files"].items() if name in lasting}
+        self.bookmark.move(files=beside | lasting, taking=None, after=None)
 
-    @cached_property
-    def _place(self) -> str:
-        """Where it is noted; elsewhere once the target has been made again."""
-        lake = self._job.lake
-        name = _digest(self._kind, lake.files.qualified(self._path))
-        return lake.path("_checkpoints", self._target.name, f"files-{lake.identity(self._target)[:8]}", name)
+    def taken_up_to(self, id_: str) -> None:
+        """To be called where rows are taken in order of ids: after a kill a run goes on behind this one."""
+        self.bookmark.move(taking=self._what, after=id_)
 
-    def _noted(self) -> dict[str, State] | None:
-        """The files that were taken under these rules; None where no run, or one under others, came last."""
-        files, place = self._job.lake.files, self._place
-        if not files.exists(place):
-            return None
-        try:
-            noted = json.loads(files.read_text(place))
-        except ValueError:  # killed while it was written
-            return None
-        return dict(noted["files"]) if noted["rules"] == self._rules else None
-
-    def _note(self, taken: dict[str, State]) -> None:
-        self._job.lake.files.write_text(self._place, json.dumps({"rules": self._rules, "files": taken}))
+    @property
+    def _what(self) -> str:
+        """Names the files to be read, and their states."""
+        return _digest(json.dumps(self._new))
 
 
 def _present(job: Job, path: str) -> dict[str, State]:
-    """The files of a folder or a Delta table; none of a file, which is read whole in every run."""
+    """The files of a folder or a Delta table; a file itself as ALONE."""
     files, spark = job.lake.files, job.lake.spark
     try:
-        if not files.exists(path) or not files.is_folder(path):
+        if not files.exists(path):
             return {}
+        if not files.is_folder(path):
+            return {ALONE: files.state(path)}
         if job.settings.input.format in ("auto", "delta") and files.exists(f"{path}/_delta_log"):
             found = delta_files(spark, path).select("path", "size", "modificationTime")
             return {name: [size, written] for name, size, written in sorted(found.collect())}

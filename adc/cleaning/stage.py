@@ -9,17 +9,21 @@ from pyspark.sql import functions as F
 
 from adc.archives import Untaken, kept_columns, open_archive
 from adc.archives.labels import read_labels
+from adc.archives.ranges import ranges, staged_by_id
 from adc.archives.tweets import written_at
 from adc.cleaning.profiles import load_profile
 from adc.cleaning.rows import clean_rows
 from adc.duplicates import latest_changes, once_an_id
 from adc.job import Job
+from adc.lake import key_range
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
 from adc.waves import Waves
 
 FOUND = "status = 'found'"
 # So many splits a task slot even out what one of them has more.
 FEW_SPLITS = 4
+# How large the parts are into which an archive of several waves is shuffled: some 100,000 tweets.
+PART_BYTES = 16 << 20
 
 
 def clean(job: Job, path: str | None = None, full: bool = False) -> None:
@@ -30,13 +34,12 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
     """
     profile = load_profile(job.settings.clean.profile)
     job.count(input=0, duplicate=0, clean=0, quarantined=0)
-    waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
     limits = job.settings.clean
     rules = f"{profile.hash}-{limits.min_words}-{limits.min_arabic}"
     if path:
         untaken = Untaken(job, path, CLEAN_TWEETS, rules, anew=full)
         if not untaken.nothing:
-            clean_archive(job, waves, untaken)
+            clean_archive(job, untaken)
         if job.dry_run:
             return
     else:
@@ -46,6 +49,7 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
                 f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
             )
             return
+        waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
         waves.stream(RAW_TWEETS, CLEAN_TWEETS, rules, anew=full)
     job.wrote(CLEAN_TWEETS, QUARANTINE)
     for table in (CLEAN_TWEETS, QUARANTINE):
@@ -53,14 +57,31 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
         job.lake.compact(table)
 
 
-def clean_archive(job: Job, waves: Waves, untaken: Untaken) -> None:
+def clean_archive(job: Job, untaken: Untaken) -> None:
     """Cleans what is untaken of an archive; in a dry run says how much that is."""
     rows = open_archive(job, untaken.source)
+    if untaken.after is not None:
+        job.say(f"goes on behind the id {untaken.after}, up to which an earlier run has come")
+        rows = rows.where(F.col("id") > untaken.after)
     if job.dry_run:
         job.say(f"dry run: {rows.count():,} rows of {untaken.source.path} would be cleaned")
         return
+    large = untaken.bytes > job.lake.wave_bytes
+
+    def commit(staged: DataFrame) -> Mapping[str, int]:
+        counts = commit_cleaned(job, staged)
+        if large:
+            untaken.taken_up_to(key_range(staged, "id")[1])
+        return counts
+
     with untaken.taking():
-        waves.run([on_all_slots(rows)])
+        waves = Waves(job, lambda rows: cleaned(job, rows), commit, bookmark=untaken.bookmark)
+        if large:
+            archive = staged_by_id(job, rows, PART_BYTES)
+            waves.total = job.lake.spark.read.parquet(archive).count()
+            waves.run(ranges(job, archive))
+        else:
+            waves.run([on_all_slots(rows)])
 
 
 def on_all_slots(rows: DataFrame) -> DataFrame:

@@ -1,14 +1,14 @@
 """The score stage: clean tweets, or any archive, to `predictions`, keyed by tweet and model."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from itertools import accumulate, groupby
+from collections.abc import Mapping
 
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import Untaken, kept_columns, open_archive
+from adc.archives.ranges import ranges, staged_by_id
 from adc.duplicates import distinct, latest_changes
 from adc.errors import UsageError
 from adc.job import Job
@@ -26,11 +26,6 @@ from adc.waves import Waves
 PART_BYTES = 4 << 20
 # So small an archive that it can be read once more, and its ids be sent to every task.
 FEW_BYTES = 32 << 20
-SHUFFLE = {
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PART_BYTES),
-    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "1000",
-}
 
 
 def score(job: Job, path: str | None = None, bundle_path: str | None = None, replace: bool = False) -> None:
@@ -100,16 +95,16 @@ def score_archive(job: Job, waves: Waves, bundle: Bundle, untaken: Untaken, repl
         job.say(f"dry run: {number:,} rows of {untaken.source.path} would be scored")
         return
     with untaken.taking():
+        waves.bookmark = untaken.bookmark
         if size <= lake.wave_bytes:
             # One shuffle for equal ids and for the parts to score, at least one for each task slot.
             number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
             waves.run([distinct(job, unscored(rows.repartition(number, "id"), known))])
         else:
-            # Each of several waves is merged into a range of ids and leaves the rest of the table alone.
-            archive = staged_archive(job, unscored(rows, known).repartitionByRange("id"))
+            archive = staged_by_id(job, unscored(rows, known), PART_BYTES, lambda rows: distinct(job, rows))
             (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
             waves.total = whole[0]
-            waves.run(parts(job, archive))
+            waves.run(ranges(job, archive))
 
 
 def scored_before(job: Job, bundle: Bundle, among: DataFrame | None, few: bool) -> DataFrame:
@@ -133,32 +128,6 @@ def unscored(rows: DataFrame, known: DataFrame | None) -> DataFrame:
     if known is None:
         return rows.withColumn("skipped", F.lit(None).cast("boolean"))
     return rows.join(known, "id", "left").withColumn("text", F.expr("if(skipped IS NULL, text, NULL)"))
-
-
-def staged_archive(job: Job, rows: DataFrame) -> str:
-    """Writes the rows of an archive, once an id, as Parquet files that share no id; where they are."""
-    place = f"{job.staging}/archive"
-    conf = job.lake.spark.conf
-    before = {name: conf.get(name, None) for name in SHUFFLE}
-    try:
-        for name, value in SHUFFLE.items():
-            conf.set(name, value)
-        distinct(job, rows).write.parquet(place)
-    finally:
-        for name, old in before.items():
-            if old is None:
-                conf.unset(name)
-            else:
-                conf.set(name, old)
-    return place
-
-
-def parts(job: Job, archive: str) -> Iterator[DataFrame]:
-    """The files of a staged archive, a wave's at a time: what a kill costs is bounded, not the archive."""
-    sizes, most = job.lake.files.sizes(archive), job.lake.wave_bytes
-    starts = accumulate(sizes.values(), initial=0)
-    for _, wave in groupby(zip(sizes, starts, strict=False), lambda file: file[1] // most):
-        yield job.lake.spark.read.parquet(*(f"{archive}/{name}" for name, _ in wave))
 
 
 def scored(job: Job, shared: Broadcast[Predictor], rows: DataFrame) -> DataFrame:

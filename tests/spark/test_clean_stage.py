@@ -7,11 +7,11 @@ from pyspark.sql import functions as F
 
 from adc.cleaning import load_profile, stage
 from adc.cleaning.stage import clean, on_all_slots
-from adc.errors import UsageError
+from adc.errors import RunError, UsageError
+from adc.job import Job
 from adc.lake import Lake
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS, QUARANTINE, RAW_TWEETS
-from adc.waves import RUN_BESIDE
 from tests.spark.contents import compacted, contents, merged_by_range, raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -108,7 +108,7 @@ def test_going_back_to_earlier_settings_cleans_all_again(lake, run):
         assert len(contents(lake, CLEAN_TWEETS)) == expected
 
 
-def test_of_two_runs_at_once_under_other_settings_both_start_anew(lake, run, monkeypatch, capsys):
+def test_of_two_runs_that_write_by_turns_under_other_settings_both_start_anew(lake, run, monkeypatch):
     put(lake, {"id": "1", "text": GOOD})
     commit, light = stage.commit_cleaned, {"clean__profile": "light"}
 
@@ -118,12 +118,45 @@ def test_of_two_runs_at_once_under_other_settings_both_start_anew(lake, run, mon
         return commit(job, staged)
 
     monkeypatch.setattr(stage, "commit_cleaned", beside)
-    run()
-    assert RUN_BESIDE in capsys.readouterr().out
-    for settings, profile in (({}, "model"), (light, "light"), ({}, "model")):
+    with pytest.raises(RunError, match="another run has begun to work here under other settings"):
+        run()
+    for settings, profile in ((light, "light"), ({}, "model"), (light, "light")):
         assert run(**settings) == {"input": 1, "clean": 1}
         assert contents(lake, CLEAN_TWEETS, "profile_hash") == [(load_profile(profile).hash,)]
-    assert RUN_BESIDE not in capsys.readouterr().out
+
+
+def test_a_full_pass_leaves_a_run_beside_it_alone(lake, run, monkeypatch):
+    put(lake, {"id": "1", "text": GOOD}, {"id": "2", "text": GOOD})
+    run()
+    put(lake, {"id": "3", "text": GOOD})
+    commit = stage.commit_cleaned
+
+    def beside(job, staged):
+        monkeypatch.setattr(stage, "commit_cleaned", commit)
+        assert run(full=True) == {"input": 3, "clean": 3}
+        return commit(job, staged)
+
+    monkeypatch.setattr(stage, "commit_cleaned", beside)
+    assert run() == {"input": 1, "clean": 1}
+    assert run() == {}
+
+
+def test_of_two_runs_at_once_an_id_ends_in_one_table(lake, run, monkeypatch, tmp_path):
+    usable, refused = tmp_path / "usable.csv", tmp_path / "refused.csv"
+    usable.write_text(f"id,text\n1,{GOOD}\n")
+    refused.write_text("id,text\n1,ok\n")
+    quarantine = Job.quarantine
+    for first, second in ((usable, refused), (refused, usable)):
+        # The second writes to both tables between what the first writes to the one and to the other.
+        def beside(job, rows, second=second):
+            monkeypatch.setattr(Job, "quarantine", quarantine)
+            run(str(second))
+            quarantine(job, rows)
+
+        monkeypatch.setattr(Job, "quarantine", beside)
+        run(str(first))
+        assert contents(lake, CLEAN_TWEETS, "id") == ([("1",)] if first is usable else [])
+        assert contents(lake, QUARANTINE, "row_key") == ([] if first is usable else [("1",)])
 
 
 def test_a_copy_of_the_table_that_is_put_back_is_cleaned_whole(lake, run, tmp_path, capsys):

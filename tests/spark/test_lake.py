@@ -223,7 +223,7 @@ def test_tables_by_catalog_name(spark, settings, tmp_path, lake_root, second_cat
         assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "b")]
         assert rows(spark.table("by_name.raw_tweets"), "id", "text") == [("1", "b")]
         assert (lake.version(RAW_TWEETS), lake.compact(RAW_TWEETS)) == (2, False)
-        assert lake.identity(RAW_TWEETS)[:8] in lake.checkpoint(RAW_TWEETS, RAW_TWEETS)
+        assert lake.identity(RAW_TWEETS)[:8] in lake.between(RAW_TWEETS, RAW_TWEETS)
         assert "_change_type" in lake.changes(RAW_TWEETS).columns
         assert not lake.files.exists(lake_root)
     finally:

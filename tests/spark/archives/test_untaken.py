@@ -1,8 +1,9 @@
 import pytest
 
 from adc.archives import Untaken, open_archive
+from adc.cleaning import stage
 from adc.cleaning.stage import clean
-from adc.errors import UsageError
+from adc.errors import RunError, UsageError
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
 from adc.waves import RUN_BESIDE
@@ -83,13 +84,29 @@ def ledgers(lake):
     return lake.files.names(lake.path("_checkpoints", "clean_tweets"))
 
 
-def test_of_two_runs_at_once_under_other_rules_both_take_all_again(folder, take, job, capsys):
+def test_of_two_runs_at_once_under_other_rules_the_first_stops(folder, take, job):
     path = folder(a1="x")
     slow = Untaken(job("clean"), path, CLEAN_TWEETS, "b")
     with slow.taking():
+        with slow.bookmark.held():
+            pass
         assert take(path) == "all"
-    assert RUN_BESIDE in capsys.readouterr().out
+        with pytest.raises(RunError, match="another run has begun"), slow.bookmark.held():
+            raise AssertionError("not to be written")
+    assert take(path) == []
+
+
+def test_of_two_runs_that_wrote_by_turns_under_other_rules_both_take_all_again(folder, take, job, capsys):
+    path = folder(a1="x")
+    slow = Untaken(job("clean"), path, CLEAN_TWEETS, "b")
+    with pytest.raises(RunError, match="another run has begun"), slow.taking(), slow.bookmark.held():
+        assert take(path) == "all"
     assert take(path) == "all"
+    quick = Untaken(job("clean"), path, CLEAN_TWEETS, "c")
+    with quick.taking():
+        quick.bookmark.files.delete(quick.bookmark.place)
+    assert RUN_BESIDE in capsys.readouterr().out
+    assert take(path, "c") == "all"
 
 
 def test_of_a_folder_of_folders_the_columns_that_folders_name_stay(tmp_path, job):
@@ -144,6 +161,44 @@ def test_clean_and_score_take_what_is_new_in_a_folder(folder, job, lake, bundle_
     assert run() == [1, 1]
     assert contents(lake, CLEAN_TWEETS, "id") == contents(lake, PREDICTIONS, "id") == [("1",), ("2",), ("3",)]
     assert run() == [0, 0]
+
+
+@pytest.mark.parametrize("one_file", [True, False])
+def test_a_large_archive_is_cleaned_in_waves_and_a_killed_run_gone_on_with(
+    job, lake, tmp_path, monkeypatch, one_file, capsys
+):
+    monkeypatch.setattr("adc.lake.WAVE_BYTES", 100)
+    texts = {str(number): f"صباح الخير يا ناس {number}" for number in range(100, 140)}
+    (tmp_path / "in").mkdir()
+    halves = ("a", [*texts][:25]), ("b", [*texts][15:])
+    for name, ids in halves:
+        lines = [f"{id_},{texts[id_]}" for id_ in ids]
+        (tmp_path / "in" / f"{name}.csv").write_text("\n".join(["id,text", *lines]))
+    path = f"{tmp_path}/in/a.csv" if one_file else f"{tmp_path}/in"
+    every = [(id_,) for id_ in (halves[0][1] if one_file else texts)]
+    commit, committed = stage.commit_cleaned, []
+
+    def killed_in_the_second(job, staged):
+        if committed:
+            raise KeyboardInterrupt
+        committed.append(rows(staged, "id"))
+        return commit(job, staged)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, "commit_cleaned", killed_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            clean(job("clean"), path)
+    before = sorted({id_ for wave in committed for id_ in wave})
+    assert contents(lake, CLEAN_TWEETS, "id") == before == every[: len(before)] != []
+    again = job("clean")
+    clean(again, path)
+    assert contents(lake, CLEAN_TWEETS, "id") == every
+    assert again.counts["clean"] == len(every) - len(before)
+    assert f"goes on behind the id {before[-1][0]}" in capsys.readouterr().out
+    # What was taken whole is taken as ever.
+    third = job("clean")
+    clean(third, path)
+    assert third.counts["clean"] == (len(every) if one_file else 0)
 
 
 def test_what_is_refused_leaves_no_table(folder, job, lake, tmp_path):
