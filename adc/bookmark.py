@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from adc.errors import RunError
+from py4j.protocol import Py4JJavaError
+
+from adc.errors import RunError, cause_of
 from adc.files import Files
 
-OTHER_RULES = (
-    "another run has begun to work here under other settings, and what both wrote would be mixed; "
-    "this one has stopped"
+OTHER_RULES = "another run over the same input has begun under other settings; this one has stopped"
+MIXED = (
+    "another run over the same input, under other settings, wrote at the same time as this one, and what is "
+    "there now is of both: run the one that you want again"
 )
 
 
@@ -30,38 +33,52 @@ class Bookmark:
     def noted(self) -> dict[str, Any] | None:
         """What was noted under these rules; None where no run, or one under others, came last."""
         found = self._read()
-        return found.get("noted") if found and found["rules"] == self.rules else None
+        return found["noted"] if found and found["rules"] == self.rules else None
 
-    def begin(self, **noted: Any) -> None:
-        """Notes it in place of what runs under any rules have noted."""
-        self.files.write_text(self.place, json.dumps({"rules": self.rules, "noted": noted}))
+    def begin(self, relying: bool, **noted: Any) -> None:
+        """Notes it in place of what runs under any rules have noted.
+
+        One `relying` on what was noted before raises RunError where a run under others has begun since.
+        """
+        found = self._read()
+        own = found if found and found["rules"] == self.rules else None
+        if relying and not own:
+            raise RunError(OTHER_RULES)
+        self._write(noted, wrote=bool(own and own["wrote"]))
 
     def move(self, **noted: Any) -> None:
         """Notes it in place of values of these names, unless another run has taken the bookmark away."""
-        still = self.noted()
-        if still is not None:
-            self.begin(**still | noted)
+        found = self._read()
+        if found and found["rules"] == self.rules:
+            self._write(found["noted"] | noted, found["wrote"])
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """To be held while results are written; raises RunError where a run under other rules has begun."""
-        self._stop_for_others()
-        yield
-        # One that has begun meanwhile may have written the same rows before: then both begin anew.
-        self._stop_for_others(taking_away=True)
-
-    def _stop_for_others(self, taking_away: bool = False) -> None:
         found = self._read()
         if found and found["rules"] != self.rules:
-            if taking_away:
-                self.files.delete(self.place)
             raise RunError(OTHER_RULES)
+        if found and not found["wrote"]:
+            self._write(found["noted"], wrote=True)
+        yield
+        found = self._read()
+        if found and found["rules"] != self.rules:
+            if not found["wrote"]:
+                # It will write all that this run has written anew.
+                raise RunError(OTHER_RULES)
+            self.files.delete(self.place)
+            raise RunError(MIXED)
+
+    def _write(self, noted: dict[str, Any], wrote: bool) -> None:
+        self.files.write_text(self.place, json.dumps({"rules": self.rules, "wrote": wrote, "noted": noted}))
 
     def _read(self) -> dict[str, Any] | None:
-        if not self.files.exists(self.place):
-            return None
         try:
             found: dict[str, Any] = json.loads(self.files.read_text(self.place))
         except ValueError:  # killed while it was written
             return None
-        return found
+        except Py4JJavaError as error:
+            if "FileNotFoundException" in cause_of(error):
+                return None
+            raise
+        return found if found.keys() >= {"rules", "wrote", "noted"} else None

@@ -8,14 +8,7 @@ from typing import TypeVar
 from delta import exceptions
 from pyspark.errors import AnalysisException
 
-from adc.errors import RunError
-
 Result = TypeVar("Result")
-
-
-class InterleavedError(RunError):
-    """Another writer came between two commits that belong together."""
-
 
 # In Python none of Delta's conflicts is a subclass of another.
 CONFLICTS = (
@@ -27,7 +20,6 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
     exceptions.ProtocolChangedException,
-    InterleavedError,
 )
 # Two jobs that make the same table at once: one of them finds it made, or half made.
 MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
@@ -37,6 +29,8 @@ CREATE_ATTEMPTS = 6
 COMPACT_ATTEMPTS = 3
 # A commit that lost to another writer is tried again from the new snapshot, this often.
 COMMIT_ATTEMPTS = 20
+# What is more than one commit is written again, this often, where another writer came between.
+TOGETHER_ATTEMPTS = 10
 
 
 def retry_conflicts(
@@ -54,8 +48,13 @@ def retry_conflicts(
         except (*CONFLICTS, AnalysisException) as error:
             if attempt == attempts or not _is_conflict(error):
                 raise
-            wait(random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2**attempt))
+            wait(backoff(attempt))
     raise AssertionError("unreachable")
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after an attempt, the first being 1: longer each time, with jitter."""
+    return random.uniform(0.5, 1.0) * min(30.0, 0.5 * float(2**attempt))
 
 
 def _is_conflict(error: Exception) -> bool:

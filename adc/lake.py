@@ -1,6 +1,7 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from adc.conflicts import (
     COMPACT_ATTEMPTS,
     CONFLICTS,
     CREATE_ATTEMPTS,
-    InterleavedError,
+    TOGETHER_ATTEMPTS,
     Result,
+    backoff,
     retry_conflicts,
 )
 from adc.delta_files import delta_files
-from adc.errors import UsageError
+from adc.errors import RunError, UsageError
 from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
@@ -45,7 +47,7 @@ class Lake:
         if self._catalog and not self._has_schema(self._catalog):
             raise UsageError(f"lake.catalog: Spark knows no schema {settings.catalog}")
         self._small_files = settings.small_files
-        # Told in the tables' history of each version that is written from here.
+        # What a table's history says of each version that is merged from here.
         self.writer = ""
 
     def _has_schema(self, name: str) -> bool:
@@ -172,33 +174,42 @@ class Lake:
         newest: Any = self.handle(table).history(1).first()
         return int(newest["version"])
 
-    def _sign(self) -> None:
-        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self.writer)
+    def together(self, written: Sequence[tuple[Table, DataFrame]], write: Callable[[], Result]) -> Result:
+        """Calls `write`, which commits more than once, and returns what it does.
 
-    def together(self, tables: Sequence[Table], write: Callable[[], Result]) -> Result:
-        """Calls `write`, which is more than one commit to these tables, and returns what it does.
-
-        It is called again where another writer came between: what two have written by turns may contradict
-        itself. So it must be repeatable. Raises RunError if others come between every time.
+        `written` are the tables, each with the keys of the rows that are written. Where another job has
+        written some of these meanwhile, what two wrote by turns may contradict itself: it is called again,
+        so it must be repeatable. Raises RunError if that goes on.
         """
-        for table in tables:
+        for table, _ in written:
             self.ensure(table)
-
-        def run() -> Result:
-            before = [(table, self.version(table)) for table in tables]
+        for attempt in range(1, TOGETHER_ATTEMPTS + 1):
+            before = [self.version(table) for table, _ in written]
             result = write()
-            for table, version in before:
-                if self._written_by_others(table, version):
-                    raise InterleavedError(f"other jobs wrote to {self.where(table)} all the time; run again")
-            return result
+            if not any(
+                self._written_beside(table, since, keys)
+                for (table, keys), since in zip(written, before, strict=True)
+            ):
+                return result
+            time.sleep(backoff(attempt))
+        tables = " and ".join(self.where(table) for table, _ in written)
+        raise RunError(f"other jobs write the same rows of {tables} all the time; run the same again")
 
-        return retry_conflicts(run)
-
-    def _written_by_others(self, table: Table, since: int) -> bool:
+    def _written_beside(self, table: Table, since: int, keys: DataFrame) -> bool:
+        """Whether others than `writer` have changed rows of these keys in versions after this one."""
         newer = self.version(table) - since
-        return newer > 0 and any(
-            version["userMetadata"] != self.writer for version in self.handle(table).history(newer).collect()
+        history = self.handle(table).history(newer).collect() if newer else ()
+        of_others = [row["version"] for row in history if row["userMetadata"] != self.writer]
+        if not of_others:
+            return False
+        reader = self.spark.read.option("readChangeFeed", "true").option("startingVersion", min(of_others))
+        changes = (
+            reader.table(self.where(table))
+            if self._catalog
+            else reader.format("delta").load(self.path(table.name))
         )
+        theirs = changes.where(F.col("_commit_version").isin(of_others))
+        return not theirs.join(keys, keys.columns, "left_semi").isEmpty()
 
     def _detail(self, table: Table) -> Any:
         """Delta's account of a table: its id, place, number of files and bytes."""
@@ -208,15 +219,10 @@ class Lake:
         """Adds rows that cannot be there yet."""
         self.ensure(table)
         columns = rows.select(*table.columns)
-
-        def run() -> None:
-            self._sign()
-            if self._catalog:
-                columns.writeTo(self.where(table)).append()
-            else:
-                columns.write.format("delta").mode("append").save(self.path(table.name))
-
-        retry_conflicts(run)
+        if self._catalog:
+            retry_conflicts(lambda: columns.writeTo(self.where(table)).append())
+        else:
+            retry_conflicts(lambda: columns.write.format("delta").mode("append").save(self.path(table.name)))
 
     def merge(
         self,
@@ -251,7 +257,7 @@ class Lake:
             condition &= F.col(f"old.{bounded_by}").between(F.lit(low), F.lit(high))
 
         def run() -> None:
-            self._sign()
+            self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self.writer)
             merge = self.handle(table).alias("old").merge(rows.alias("new"), condition)
             if delete_if:
                 merge = merge.whenMatchedDelete(F.expr(delete_if))

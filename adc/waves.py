@@ -62,7 +62,7 @@ class Waves:
         """
         commits: deque[Future[None]] = deque()
         with (
-            self._progress(),
+            self.progress(),
             ThreadPoolExecutor(1, thread_name_prefix="commit") as committer,
             ThreadPoolExecutor(2, thread_name_prefix="stage") as stagers,
         ):
@@ -115,12 +115,14 @@ class Waves:
 
     def _stream(self, source: DataFrame, bookmark: Bookmark, noted: Mapping[str, str] | None) -> None:
         """Goes on from the checkpoint that is noted, or begins another: a run beside may use the last."""
-        folder = bookmark.place.rpartition("/")[0]
+        folder, files = bookmark.place.rpartition("/")[0], self.job.lake.files
+        own = noted or {"checkpoint": uuid.uuid4().hex[:8]}
+        checkpoint = f"{folder}/{own['checkpoint']}"
+        # So that nobody takes it for abandoned.
+        files.write_text(f"{checkpoint}/alive", "")
+        bookmark.begin(relying=noted is not None, **own)
         if noted is None:
-            self.job.lake.files.delete_abandoned(folder, ABANDONED_SECONDS)
-            noted = {"checkpoint": uuid.uuid4().hex[:8]}
-        bookmark.begin(**noted)
-        checkpoint = f"{folder}/{noted['checkpoint']}"
+            files.delete_abandoned(folder, ABANDONED_SECONDS)
         failures: list[Exception] = []
 
         def take(rows: DataFrame, number: int) -> None:
@@ -131,7 +133,7 @@ class Waves:
                 raise
 
         writer = source.writeStream.foreachBatch(take).option("checkpointLocation", checkpoint)
-        with self._progress():
+        with self.progress():
             query = writer.trigger(availableNow=True).start()
             try:
                 query.awaitTermination()
@@ -144,7 +146,8 @@ class Waves:
             finally:
                 query.stop()
 
-    def _progress(self) -> Progress:
+    def progress(self) -> Progress:
+        """The line that is shown while waves run."""
         if self.measure:
             return Progress(self.job.stage, self.measure, total=self.total)
         # Rows count once they are committed, which may be all at once.

@@ -86,15 +86,19 @@ class Untaken:
         return Bookmark(lake.files, f"{folder}/{name}", self._rules)
 
     @contextmanager
-    def taking(self) -> Iterator[None]:
-        """To be held while the rows of it are taken: in the end, unless that fails, they count as taken."""
+    def taking(self) -> Iterator[Bookmark | None]:
+        """To be held while the rows of it are taken: in the end, unless that fails, they count as taken.
+
+        Gives the bookmark that notes so, where there are files to note.
+        """
         if not self._files:
-            yield
+            yield None
             return
         self._job.lake.ensure(self._target)
         left = {name: state for name, state in self._files.items() if name not in self._new}
-        self.bookmark.begin(files=left, taking=self._what, after=self.after)
-        yield
+        relying = bool(left) or self.after is not None
+        self.bookmark.begin(relying, files=left, taking=self._what, after=self.after)
+        yield self.bookmark
         noted = self.bookmark.noted()
         if noted is None:
             # The target may hold results of both.

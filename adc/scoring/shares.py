@@ -123,29 +123,33 @@ def write_shares(job: Job, bundle: Bundle) -> None:
     if unseen := [label for label, row in zip(bundle.labels, validation, strict=True) if not row.sum()]:
         job.say(f"shares: the model's validation split has no {', '.join(unseen)}, of which little is told")
     # Of two scores at once the one that counted first may write last.
-    job.lake.together([SHARES], lambda: write_counted(job, bundle, validation))
+    own = job.lake.spark.createDataFrame([(bundle.model,)], ["model"])
+    for line in job.lake.together([(SHARES, own)], lambda: write_counted(job, bundle, validation)):
+        job.say(line)
     job.wrote(SHARES)
 
 
-def write_counted(job: Job, bundle: Bundle, validation: np.ndarray) -> None:
-    """Counts `predictions` as they are now, and writes what follows for `shares`."""
+def write_counted(job: Job, bundle: Bundle, validation: np.ndarray) -> list[str]:
+    """Counts `predictions` as they are now, and writes what follows for `shares`; what to say of it."""
     scored = job.lake.read(PREDICTIONS).where(F.col("model") == bundle.model)
     rows: list[dict[str, Any]] = []
+    lines: list[str] = []
     for name in job.settings.score.shares:
         counts, values = counted(scored, name)
         if values > counts["value"].nunique():
-            job.say(f"shares by {name}: of {values:,} values the {MOST_GROUPS:,} commonest are told")
+            lines.append(f"shares by {name}: of {values:,} values the {MOST_GROUPS:,} commonest are told")
         for value, part in counts.groupby("value", sort=True):
             by_dialect = part.set_index("dialect")["n"].reindex(list(bundle.labels), fill_value=0)
             group = share_rows(bundle.labels, by_dialect.to_numpy(float), validation, job.settings.seed)
             rows += [{"model": bundle.model, "grouping": name, "value": str(value)} | row for row in group]
             if name == ALL:
-                job.say(told(group))
+                lines.append(told(group))
     job.lake.merge(SHARES, as_rows(job.lake.spark, SHARES, rows))
     # Groups of the groupings just counted that no tweet is in any more.
     there = {(row["grouping"], row["value"]) for row in rows}
     own = (F.col("model") == bundle.model) & F.col("grouping").isin(list(job.settings.score.shares))
     job.lake.forget(SHARES, own, ("grouping", "value"), there)
+    return lines
 
 
 def counted(scored: DataFrame, name: str) -> tuple[pd.DataFrame, int]:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from adc.archives import Untaken, kept_columns, open_archive
-from adc.archives.ranges import ranges, staged_by_id
+from adc.archives.ranges import run_by_ranges
 from adc.duplicates import distinct, latest_changes
 from adc.errors import UsageError
 from adc.job import Job
@@ -94,17 +94,14 @@ def score_archive(job: Job, waves: Waves, bundle: Bundle, untaken: Untaken, repl
         number = unscored(rows, known).where("skipped IS NULL").select("id").distinct().count()
         job.say(f"dry run: {number:,} rows of {untaken.source.path} would be scored")
         return
-    with untaken.taking():
-        waves.bookmark = untaken.bookmark
+    with untaken.taking() as waves.bookmark:
         if size <= lake.wave_bytes:
             # One shuffle for equal ids and for the parts to score, at least one for each task slot.
             number = max(lake.spark.sparkContext.defaultParallelism, 1 + size // PART_BYTES)
             waves.run([distinct(job, unscored(rows.repartition(number, "id"), known))])
         else:
-            archive = staged_by_id(job, unscored(rows, known), PART_BYTES, lambda rows: distinct(job, rows))
-            (whole,) = lake.spark.read.parquet(archive).agg(F.sum("occurrences")).collect()
-            waves.total = whole[0]
-            waves.run(ranges(job, archive))
+            todo = unscored(rows, known)
+            run_by_ranges(waves, todo, PART_BYTES, F.sum("occurrences"), lambda rows: distinct(job, rows))
 
 
 def scored_before(job: Job, bundle: Bundle, among: DataFrame | None, few: bool) -> DataFrame:

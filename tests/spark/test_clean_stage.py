@@ -118,7 +118,7 @@ def test_of_two_runs_that_write_by_turns_under_other_settings_both_start_anew(la
         return commit(job, staged)
 
     monkeypatch.setattr(stage, "commit_cleaned", beside)
-    with pytest.raises(RunError, match="another run has begun to work here under other settings"):
+    with pytest.raises(RunError, match="what is there now is of both"):
         run()
     for settings, profile in ((light, "light"), ({}, "model"), (light, "light")):
         assert run(**settings) == {"input": 1, "clean": 1}

@@ -9,7 +9,7 @@ from delta.exceptions import ConcurrentDeleteReadException
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from adc.errors import UsageError
+from adc.errors import RunError, UsageError
 from adc.lake import Lake, as_rows
 from adc.session import LISTING, PARTITIONS, REGION, REQUIRED, spark_session
 from adc.settings import Settings
@@ -176,22 +176,36 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
 
 
-def test_what_belongs_together_is_written_again_where_another_writer_came_between(job, lake):
+def test_what_belongs_together_is_written_again_where_others_wrote_the_same_rows_between(job, lake):
     one, other = job("clean").lake, job("clean").lake
-    wrote = []
+    keys = one.spark.createDataFrame([("1",)], "id STRING")
+    between, wrote = ["1", "2"], []
 
     def write():
-        one.merge(RAW_TWEETS, raw_rows(one, {"id": "1", "text": "one"}))
-        if not wrote:
-            other.merge(RAW_TWEETS, raw_rows(other, {"id": "1", "text": "other"}))
+        one.merge(RAW_TWEETS, raw_rows(one, {"id": "1", "text": f"one {len(wrote)}"}))
+        if len(between) > len(wrote):
+            other.merge(RAW_TWEETS, raw_rows(other, {"id": between[len(wrote)], "text": "other"}))
         wrote.append(True)
         return len(wrote)
 
-    assert one.together([RAW_TWEETS], write) == 2
-    assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "one")]
-    assert one.together([RAW_TWEETS], write) == 3
-    newest = lake.handle(RAW_TWEETS).history(1).first()
-    assert newest["userMetadata"] == one.writer
+    assert one.together([(RAW_TWEETS, keys)], write) == 2
+    assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "one 1"), ("2", "other")]
+    assert one.together([(RAW_TWEETS, keys)], write) == 3
+    assert lake.handle(RAW_TWEETS).history(1).first()["userMetadata"] == one.writer
+
+
+def test_a_run_that_others_are_in_the_way_of_all_the_time_fails(job, monkeypatch):
+    monkeypatch.setattr("adc.lake.TOGETHER_ATTEMPTS", 2)
+    one, other = job("clean").lake, job("clean").lake
+    keys = one.spark.createDataFrame([("1",)], "id STRING")
+    texts = iter("abcd")
+
+    def write():
+        for lake in (one, other):
+            lake.merge(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": next(texts)}))
+
+    with pytest.raises(RunError, match=r"other jobs write the same rows of .*raw_tweets all the time"):
+        one.together([(RAW_TWEETS, keys)], write)
 
 
 @pytest.fixture

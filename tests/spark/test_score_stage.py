@@ -220,15 +220,38 @@ def test_of_what_a_model_has_scored_only_the_ids_of_a_small_archive_are_looked_a
     assert run(str(tmp_path / "b.csv"))["skipped"] == 2
 
 
-def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bundle, tmp_path):
+@pytest.fixture
+def told_bundle(tiny_bundle, tmp_path):
+    """A bundle of which it is known what it confuses."""
     confusion = [[8, 1, 1], [2, 6, 2], [0, 3, 7]]
     bundle = replace(tiny_bundle, metrics={"val": tiny_bundle.metrics["val"] | {"confusion": confusion}})
     bundle.save(tmp_path / "told")
+    return str(tmp_path / "told")
+
+
+def test_of_two_scores_at_once_the_shares_are_of_both(run, lake, told_bundle, tmp_path, monkeypatch):
+    for name, id_ in (("a", 1), ("b", 2)):
+        (tmp_path / f"{name}.csv").write_text(f"id,text\n{id_},عايز كده\n")
+    counted = shares.counted
+
+    def beside(scored, name):
+        # The other scores and writes its shares between this one's count and its own.
+        counts = counted(scored, name)
+        monkeypatch.setattr(shares, "counted", counted)
+        run(str(tmp_path / "b.csv"), told_bundle, score__shares="all")
+        return counts
+
+    monkeypatch.setattr(shares, "counted", beside)
+    run(str(tmp_path / "a.csv"), told_bundle, score__shares="all")
+    assert set(contents(lake, SHARES, "tweets")) == {(2,)}
+
+
+def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, told_bundle, tmp_path):
     archive = tmp_path / "a.csv"
     archive.write_text(
         "id,text,date\n1,عايز كده,2024-03-05\n2,واش بزاف,2024-03-06\n3,ابغى الحين,\n4,hello,\n"
     )
-    run(str(archive), str(tmp_path / "told"), score__shares="all, week")
+    run(str(archive), told_bundle, score__shares="all, week")
     columns = ("grouping", "value", "dialect", "tweets", "guessed", "share", "low", "high")
     shares = contents(lake, SHARES, *columns)
     # Each group holds every dialect; what has a note is in none.
@@ -239,46 +262,42 @@ def test_shares_of_a_corpus_by_group_and_again_the_same(run, lake, job, tiny_bun
         assert sum(row[4] for row in group) == pytest.approx(1)
         assert sum(row[5] for row in group) == pytest.approx(1)
         assert all(row[6] <= row[5] <= row[7] for row in group)
-    assert run(str(archive), str(tmp_path / "told"), score__shares="all,week")["skipped"] == 4
+    assert run(str(archive), told_bundle, score__shares="all,week")["skipped"] == 4
     assert contents(lake, SHARES, *columns) == shares
     # A group that no tweet is in any more goes.
     archive.write_text(archive.read_text().replace("2024-03-0", "2024-03-1"))
-    run(str(archive), str(tmp_path / "told"), replace=True, score__shares="all,week")
+    run(str(archive), told_bundle, replace=True, score__shares="all,week")
     values = {row[1] for row in contents(lake, SHARES, "grouping", "value") if row[0] == "week"}
     assert "2024-03-11" in values and "2024-03-04" not in values
     archive.write_text("id,text\n1,hello\n2,hello\n3,hello\n")
-    run(str(archive), str(tmp_path / "told"), replace=True, score__shares="all")
+    run(str(archive), told_bundle, replace=True, score__shares="all")
     assert {row[0] for row in contents(lake, SHARES, "grouping")} == {"week"}
     with pytest.raises(UsageError, match=r"score\.shares: hour is neither"):
-        run(str(archive), str(tmp_path / "told"), score__shares="hour")
+        run(str(archive), told_bundle, score__shares="hour")
 
 
-def test_a_kept_column_is_grouped_by_in_whatever_case(run, lake, tiny_bundle, tmp_path):
-    metrics = {"val": tiny_bundle.metrics["val"] | {"confusion": [[8, 1, 1], [2, 6, 2], [0, 3, 7]]}}
-    replace(tiny_bundle, metrics=metrics).save(tmp_path / "told")
+def test_a_kept_column_is_grouped_by_in_whatever_case(run, lake, told_bundle, tmp_path):
     for number, name in enumerate(("lang", "Lang")):
         archive = tmp_path / f"{name}.csv"
         archive.write_text(f"id,text,{name}\n{number},عايز كده,{name}\n")
-        run(str(archive), str(tmp_path / "told"), input__keep=name, score__shares=name)
+        run(str(archive), told_bundle, input__keep=name, score__shares=name)
     assert set(contents(lake, SHARES, "grouping", "value")) == {
         ("lang", "lang"),
         ("Lang", "lang"),
         ("Lang", "Lang"),
     }
     with pytest.raises(UsageError, match=r"score\.shares=day: input\.keep has a column of that name"):
-        run(str(tmp_path / "lang.csv"), str(tmp_path / "told"), input__keep="day", score__shares="day")
+        run(str(tmp_path / "lang.csv"), told_bundle, input__keep="day", score__shares="day")
 
 
 def test_a_tweet_counts_for_each_member_of_a_list_that_was_kept(
-    run, lake, tiny_bundle, tmp_path, monkeypatch, capsys
+    run, lake, told_bundle, tmp_path, monkeypatch, capsys
 ):
-    metrics = {"val": tiny_bundle.metrics["val"] | {"confusion": [[8, 1, 1], [2, 6, 2], [0, 3, 7]]}}
-    replace(tiny_bundle, metrics=metrics).save(tmp_path / "told")
     tagged = [("1", ["a", "b", "a"]), ("2", ["a"]), ("3", []), ("4", None), ("5", "[sic"), ("6", ["c", "d"])]
     lines = [json.dumps({"id": id_, "text": "عايز كده", "tags": tags}) for id_, tags in tagged]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     monkeypatch.setattr(shares, "MOST_GROUPS", 5)
-    run(str(tmp_path / "a.jsonl"), str(tmp_path / "told"), input__keep="tags", score__shares="tags")
+    run(str(tmp_path / "a.jsonl"), told_bundle, input__keep="tags", score__shares="tags")
     assert set(contents(lake, SHARES, "value", "tweets")) >= {("a", 2), ("b", 1), ("[sic", 1), ("unknown", 2)}
     assert len(set(contents(lake, SHARES, "value"))) == 5
     assert "shares by tags: of 6 values the 5 commonest are told" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The wave runner: transform, stage, commit; what fails, and what a stream takes and when it begins anew."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 
 from adc.cleaning.stage import clean
 from adc.errors import RunError
+from adc.files import Files
 from adc.job import Job
 from adc.lake import Lake
 from adc.scoring.stage import score
@@ -92,6 +94,34 @@ def test_a_stream_takes_what_is_new_and_raises_what_went_wrong(job: Callable[...
     lake.append(RAW_TWEETS, raw_rows(lake, {"id": POISON, "text": "d"}))
     with pytest.raises(RunError, match="the wave with poison"):
         waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+
+
+def test_what_a_kill_leaves_of_checkpoints_is_not_gone_on_with(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, committed = job("clean"), Committed()
+    lake, waves = made.lake, Waves(made, upper, committed)
+    lake.append(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": "a"}))
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    folder = f"{lake.between(RAW_TWEETS, CLEAN_TWEETS)}/all"
+    (old,) = set(lake.files.names(folder)) - {"bookmark"}
+
+    def killed(files: Files, place: str, seconds: float) -> None:
+        files.delete(f"{folder}/{old}/offsets")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Files, "delete_abandoned", killed)
+        with pytest.raises(KeyboardInterrupt):
+            waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test", anew=True)
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test")
+    assert committed.waves == [["1"], ["1"]]
+    # After a week they are removed.
+    for path in Path(folder.removeprefix("file:")).rglob("*"):
+        os.utime(path, (0, 0))
+    waves.stream(RAW_TWEETS, CLEAN_TWEETS, "test", anew=True)
+    left = lake.files.names(folder)
+    assert (len(left), "bookmark" in left, old in left) == (2, True, False)
 
 
 def test_a_full_pass_where_the_table_no_longer_keeps_what_has_changed(

@@ -86,27 +86,52 @@ def ledgers(lake):
 
 def test_of_two_runs_at_once_under_other_rules_the_first_stops(folder, take, job):
     path = folder(a1="x")
-    slow = Untaken(job("clean"), path, CLEAN_TWEETS, "b")
-    with slow.taking():
-        with slow.bookmark.held():
+    with Untaken(job("clean"), path, CLEAN_TWEETS, "b").taking() as bookmark:
+        with bookmark.held():
             pass
         assert take(path) == "all"
-        with pytest.raises(RunError, match="another run has begun"), slow.bookmark.held():
+        with pytest.raises(RunError, match="has begun under other settings"), bookmark.held():
             raise AssertionError("not to be written")
     assert take(path) == []
 
 
-def test_of_two_runs_that_wrote_by_turns_under_other_rules_both_take_all_again(folder, take, job, capsys):
+@pytest.mark.parametrize("wrote", [True, False])
+def test_of_two_runs_by_turns_under_other_rules_both_begin_anew_where_both_wrote(folder, job, capsys, wrote):
     path = folder(a1="x")
-    slow = Untaken(job("clean"), path, CLEAN_TWEETS, "b")
-    with pytest.raises(RunError, match="another run has begun"), slow.taking(), slow.bookmark.held():
-        assert take(path) == "all"
+    older, newer = (Untaken(job("clean"), path, CLEAN_TWEETS, rules) for rules in "ab")
+    told = "what is there now is of both" if wrote else "this one has stopped"
+    with newer.taking() as bookmark:
+        with pytest.raises(RunError, match=told), older.taking() as before, before.held():
+            bookmark.begin(False, files={}, taking=None, after=None)
+            if wrote:
+                with bookmark.held():
+                    pass
+        with bookmark.held():
+            pass
+    assert (RUN_BESIDE in capsys.readouterr().out) == wrote
+    assert Untaken(job("clean"), path, CLEAN_TWEETS, "b").nothing != wrote
+    assert not Untaken(job("clean"), path, CLEAN_TWEETS, "a").nothing
+
+
+def test_what_was_left_out_is_not_relied_on_once_another_run_took_it_under_other_rules(folder, take, job):
+    path = folder(a1="x")
+    take(path)
+    folder(a2="x")
+    slow = Untaken(job("clean"), path, CLEAN_TWEETS, "a")
+    assert take(path, "b") == "all"
+    with pytest.raises(RunError, match="has begun under other settings"), slow.taking():
+        raise AssertionError("not to be taken")
     assert take(path) == "all"
-    quick = Untaken(job("clean"), path, CLEAN_TWEETS, "c")
-    with quick.taking():
-        quick.bookmark.files.delete(quick.bookmark.place)
-    assert RUN_BESIDE in capsys.readouterr().out
-    assert take(path, "c") == "all"
+
+
+def test_an_empty_delta_table_is_cleaned_and_scored(spark, tmp_path, job, bundle_path):
+    path = str(tmp_path / "table")
+    spark.createDataFrame([], "id STRING, text STRING").write.format("delta").save(path)
+    cleaning, scoring = job("clean"), job("score")
+    for _ in range(2):
+        clean(cleaning, path)
+        score(scoring, path, bundle_path)
+    assert (cleaning.counts["input"], scoring.counts["input"]) == (0, 0)
 
 
 def test_of_a_folder_of_folders_the_columns_that_folders_name_stay(tmp_path, job):
@@ -163,42 +188,69 @@ def test_clean_and_score_take_what_is_new_in_a_folder(folder, job, lake, bundle_
     assert run() == [0, 0]
 
 
+@pytest.fixture
+def in_small_waves(spark, monkeypatch):
+    """Waves of a few rows each, in five ranges of ids."""
+    monkeypatch.setattr("adc.lake.WAVE_BYTES", 1)
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", 5)
+    yield
+    spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
 @pytest.mark.parametrize("one_file", [True, False])
 def test_a_large_archive_is_cleaned_in_waves_and_a_killed_run_gone_on_with(
-    job, lake, tmp_path, monkeypatch, one_file, capsys
+    job, lake, tmp_path, monkeypatch, in_small_waves, one_file, capsys
 ):
-    monkeypatch.setattr("adc.lake.WAVE_BYTES", 100)
     texts = {str(number): f"صباح الخير يا ناس {number}" for number in range(100, 140)}
     (tmp_path / "in").mkdir()
-    halves = ("a", [*texts][:25]), ("b", [*texts][15:])
-    for name, ids in halves:
-        lines = [f"{id_},{texts[id_]}" for id_ in ids]
-        (tmp_path / "in" / f"{name}.csv").write_text("\n".join(["id,text", *lines]))
-    path = f"{tmp_path}/in/a.csv" if one_file else f"{tmp_path}/in"
-    every = [(id_,) for id_ in (halves[0][1] if one_file else texts)]
+    halves = {"a": [*texts][:25], "b": [*texts][15:]}
+
+    def write(name, ids):
+        (tmp_path / "in" / f"{name}.csv").write_text(
+            "\n".join(["id,text", *(f"{id_},{texts[id_]}" for id_ in ids)])
+        )
+
+    def run():
+        this = job("clean")
+        clean(this, f"{tmp_path}/in/a.csv" if one_file else f"{tmp_path}/in")
+        return this.counts["clean"]
+
+    for name, ids in halves.items():
+        write(name, ids)
+    every = [(id_,) for id_ in (halves["a"] if one_file else texts)]
     commit, committed = stage.commit_cleaned, []
 
-    def killed_in_the_second(job, staged):
-        if committed:
+    def killed_in_the_third(job, staged):
+        if len(committed) == 2:
             raise KeyboardInterrupt
         committed.append(rows(staged, "id"))
         return commit(job, staged)
 
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "commit_cleaned", killed_in_the_second)
+        patched.setattr(stage, "commit_cleaned", killed_in_the_third)
         with pytest.raises(KeyboardInterrupt):
-            clean(job("clean"), path)
+            run()
     before = sorted({id_ for wave in committed for id_ in wave})
-    assert contents(lake, CLEAN_TWEETS, "id") == before == every[: len(before)] != []
-    again = job("clean")
-    clean(again, path)
+    assert contents(lake, CLEAN_TWEETS, "id") == before == every[: len(before)] != every
+    assert run() == len(every) - len(before)
     assert contents(lake, CLEAN_TWEETS, "id") == every
-    assert again.counts["clean"] == len(every) - len(before)
     assert f"goes on behind the id {before[-1][0]}" in capsys.readouterr().out
     # What was taken whole is taken as ever.
-    third = job("clean")
-    clean(third, path)
-    assert third.counts["clean"] == (len(every) if one_file else 0)
+    assert run() == (len(every) if one_file else 0)
+
+
+def test_a_killed_run_is_not_gone_on_with_once_the_files_have_changed(folder, job, monkeypatch):
+    path = folder(a1="x", a2="x")
+    with pytest.raises(KeyboardInterrupt):
+        untaken = Untaken(job("clean"), path, CLEAN_TWEETS, "a")
+        with untaken.taking():
+            untaken.taken_up_to("1")
+            raise KeyboardInterrupt
+    assert Untaken(job("clean"), path, CLEAN_TWEETS, "a").after == "1"
+    assert Untaken(job("clean"), path, CLEAN_TWEETS, "b").after is None
+    folder(a1="another")
+    assert Untaken(job("clean"), path, CLEAN_TWEETS, "a").after is None
 
 
 def test_what_is_refused_leaves_no_table(folder, job, lake, tmp_path):
