@@ -8,7 +8,7 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 
-from adc.errors import RunError, cause_of
+from adc.errors import RunError
 from adc.files import Files
 
 OTHER_RULES = "another run over the same input has begun under other settings; this one has stopped"
@@ -77,8 +77,8 @@ class Bookmark:
             found: dict[str, Any] = json.loads(self.files.read_text(self.place))
         except ValueError:  # killed while it was written
             return None
-        except Py4JJavaError as error:
-            if "FileNotFoundException" in cause_of(error):
-                return None
-            raise
+        except Py4JJavaError:  # not there, as each file system says in words of its own
+            if self.files.exists(self.place):
+                raise
+            return None
         return found if found.keys() >= {"rules", "wrote", "noted"} else None
