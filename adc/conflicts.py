@@ -29,8 +29,6 @@ CREATE_ATTEMPTS = 6
 COMPACT_ATTEMPTS = 3
 # A commit that lost to another writer is tried again from the new snapshot, this often.
 COMMIT_ATTEMPTS = 20
-# What is more than one commit is written again, this often, where another writer came between.
-TOGETHER_ATTEMPTS = 10
 
 
 def retry_conflicts(

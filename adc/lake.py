@@ -1,8 +1,7 @@
 """The one place that reads and writes the tables: by path or by name, safe against concurrent writers."""
 
 import os
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from adc.conflicts import (
-    COMPACT_ATTEMPTS,
-    CONFLICTS,
-    CREATE_ATTEMPTS,
-    TOGETHER_ATTEMPTS,
-    Result,
-    backoff,
-    retry_conflicts,
-)
+from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, retry_conflicts
 from adc.delta_files import delta_files
-from adc.errors import RunError, UsageError
+from adc.errors import UsageError
 from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
@@ -157,6 +148,13 @@ class Lake:
         )
         return reader.table(self.where(table)) if self._catalog else reader.load(self.path(table.name))
 
+    def changes_since(self, table: Table, version: int) -> DataFrame:
+        """The change feed of this version of the table and of all after it, as it is now."""
+        reader = self.spark.read.option("readChangeFeed", "true").option("startingVersion", version)
+        if self._catalog:
+            return reader.table(self.where(table))
+        return reader.format("delta").load(self.path(table.name))
+
     def between(self, source: Table, target: Table) -> str:
         """The folder for how far streams between two tables are.
 
@@ -173,43 +171,6 @@ class Lake:
         """The table's newest version number."""
         newest: Any = self.handle(table).history(1).first()
         return int(newest["version"])
-
-    def together(self, written: Sequence[tuple[Table, DataFrame]], write: Callable[[], Result]) -> Result:
-        """Calls `write`, which commits more than once, and returns what it does.
-
-        `written` are the tables, each with the keys of the rows that are written. Where another job has
-        written some of these meanwhile, what two wrote by turns may contradict itself: it is called again,
-        so it must be repeatable. Raises RunError if that goes on.
-        """
-        for table, _ in written:
-            self.ensure(table)
-        for attempt in range(1, TOGETHER_ATTEMPTS + 1):
-            before = [self.version(table) for table, _ in written]
-            result = write()
-            if not any(
-                self._written_beside(table, since, keys)
-                for (table, keys), since in zip(written, before, strict=True)
-            ):
-                return result
-            time.sleep(backoff(attempt))
-        tables = " and ".join(self.where(table) for table, _ in written)
-        raise RunError(f"other jobs write the same rows of {tables} all the time; run the same again")
-
-    def _written_beside(self, table: Table, since: int, keys: DataFrame) -> bool:
-        """Whether others than `writer` have changed rows of these keys in versions after this one."""
-        newer = self.version(table) - since
-        history = self.handle(table).history(newer).collect() if newer else ()
-        of_others = [row["version"] for row in history if row["userMetadata"] != self.writer]
-        if not of_others:
-            return False
-        reader = self.spark.read.option("readChangeFeed", "true").option("startingVersion", min(of_others))
-        changes = (
-            reader.table(self.where(table))
-            if self._catalog
-            else reader.format("delta").load(self.path(table.name))
-        )
-        theirs = changes.where(F.col("_commit_version").isin(of_others))
-        return not theirs.join(keys, keys.columns, "left_semi").isEmpty()
 
     def _detail(self, table: Table) -> Any:
         """Delta's account of a table: its id, place, number of files and bytes."""

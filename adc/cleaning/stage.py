@@ -17,6 +17,7 @@ from adc.duplicates import latest_changes, once_an_id
 from adc.job import Job
 from adc.lake import key_range
 from adc.tables import CLEAN_TWEETS, QUARANTINE, RAW_TWEETS
+from adc.together import together
 from adc.waves import Waves
 
 FOUND = "status = 'found'"
@@ -191,7 +192,7 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
 
     stage = F.lit(job.stage).alias("stage")
     keys = rows.select("id"), rows.select(stage, F.col("id").alias("row_key"))
-    job.lake.together([*zip((table, QUARANTINE), keys, strict=True)], write)
+    together(job.lake, [*zip((table, QUARANTINE), keys, strict=True)], write)
     return {
         "input": total,
         "duplicate": total - usable - sum(by_reason.values()),

@@ -19,6 +19,7 @@ from adc.job import Job
 from adc.lake import as_rows
 from adc.model.bundle import Bundle
 from adc.tables import ALL, PREDICTIONS, SHARES, TIMES
+from adc.together import together
 
 DRAWS = 200
 STEPS = 300
@@ -124,7 +125,7 @@ def write_shares(job: Job, bundle: Bundle) -> None:
         job.say(f"shares: the model's validation split has no {', '.join(unseen)}, of which little is told")
     # Of two scores at once the one that counted first may write last.
     own = job.lake.spark.createDataFrame([(bundle.model,)], ["model"])
-    for line in job.lake.together([(SHARES, own)], lambda: write_counted(job, bundle, validation)):
+    for line in together(job.lake, [(SHARES, own)], lambda: write_counted(job, bundle, validation)):
         job.say(line)
     job.wrote(SHARES)
 

@@ -14,6 +14,7 @@ from adc.lake import Lake, as_rows
 from adc.session import LISTING, PARTITIONS, REGION, REQUIRED, spark_session
 from adc.settings import Settings
 from adc.tables import METRICS, RAW_TWEETS, SHARES, TABLES
+from adc.together import together
 from tests.spark.contents import contents, raw_rows, rows
 
 pytestmark = pytest.mark.spark
@@ -188,14 +189,14 @@ def test_what_belongs_together_is_written_again_where_others_wrote_the_same_rows
         wrote.append(True)
         return len(wrote)
 
-    assert one.together([(RAW_TWEETS, keys)], write) == 2
+    assert together(one, [(RAW_TWEETS, keys)], write) == 2
     assert contents(lake, RAW_TWEETS, "id", "text") == [("1", "one 1"), ("2", "other")]
-    assert one.together([(RAW_TWEETS, keys)], write) == 3
+    assert together(one, [(RAW_TWEETS, keys)], write) == 3
     assert lake.handle(RAW_TWEETS).history(1).first()["userMetadata"] == one.writer
 
 
 def test_a_run_that_others_are_in_the_way_of_all_the_time_fails(job, monkeypatch):
-    monkeypatch.setattr("adc.lake.TOGETHER_ATTEMPTS", 2)
+    monkeypatch.setattr("adc.together.ATTEMPTS", 2)
     one, other = job("clean").lake, job("clean").lake
     keys = one.spark.createDataFrame([("1",)], "id STRING")
     texts = iter("abcd")
@@ -205,7 +206,7 @@ def test_a_run_that_others_are_in_the_way_of_all_the_time_fails(job, monkeypatch
             lake.merge(RAW_TWEETS, raw_rows(lake, {"id": "1", "text": next(texts)}))
 
     with pytest.raises(RunError, match=r"other jobs write the same rows of .*raw_tweets all the time"):
-        one.together([(RAW_TWEETS, keys)], write)
+        together(one, [(RAW_TWEETS, keys)], write)
 
 
 @pytest.fixture
