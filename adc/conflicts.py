@@ -22,7 +22,7 @@ CONFLICTS = (
     exceptions.ProtocolChangedException,
 )
 # Two jobs that make the same table at once: one of them finds it made, or half made.
-MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION")
+MADE_MEANWHILE = ("ALREADY_EXISTS", "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
 # So few tries that a folder of something else is soon refused: about 20 seconds.
 CREATE_ATTEMPTS = 6
 # What is compacted is written anew each time, for nothing where others write.

@@ -88,7 +88,11 @@ class Lake:
         """Whether the table has been made."""
         if self._catalog:
             return self.spark.catalog.tableExists(self.where(table))
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table.name)))
+        folder = self.path(table.name)
+        # Another job, which makes it, makes the folder of its log before the first version in it.
+        return bool(DeltaTable.isDeltaTable(self.spark, folder)) and any(
+            name[0].isdigit() for name in self.files.names(f"{folder}/_delta_log")
+        )
 
     def require(self, table: Table, remedy: str) -> None:
         """Raises UsageError, with what to do, if the table has not been made."""
@@ -113,7 +117,13 @@ class Lake:
             f"CREATE TABLE IF NOT EXISTS {self._sql_name(table)} ({table.ddl}) "
             f"USING DELTA {clustering} TBLPROPERTIES ({listed})"
         )
-        retry_conflicts(lambda: self.spark.sql(statement), CREATE_ATTEMPTS)
+
+        def make() -> None:
+            self.spark.sql(statement)
+            # Which does nothing, too, where another job has only begun to make it.
+            self.identity(table)
+
+        retry_conflicts(make, CREATE_ATTEMPTS)
 
     def _add_columns(self, table: Table) -> None:
         there = {name.lower() for name in self.handle(table).toDF().columns}

@@ -1,7 +1,9 @@
 import random
 import re
+import shutil
 import string
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -175,6 +177,17 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
         strict.append(RAW_TWEETS, raw_rows(strict, {"id": str(number), "text": text}).coalesce(1))
     assert (lax.compact(RAW_TWEETS), strict.compact(RAW_TWEETS)) == (False, True)
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
+
+
+def test_a_table_that_another_job_is_making_is_not_there_yet(lake, monkeypatch):
+    log = Path(lake.root.removeprefix("file:")) / "raw_tweets" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.7c1f.tmp").touch()
+    assert (lake.exists(RAW_TWEETS), lake.read(RAW_TWEETS).count()) == (False, 0)
+    # This one waits for the other, which here gives up.
+    monkeypatch.setattr("adc.conflicts.backoff", lambda attempt: shutil.rmtree(log.parent) or 0.0)
+    lake.ensure(RAW_TWEETS)
+    assert (lake.exists(RAW_TWEETS), lake.version(RAW_TWEETS)) == (True, 0)
 
 
 def test_what_belongs_together_is_written_again_where_others_wrote_the_same_rows_between(job, lake):
