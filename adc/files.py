@@ -79,6 +79,15 @@ class Files:
                 return False
         return True
 
+    def has(self, folder: str, names: str) -> bool:
+        """Whether a folder holds a file of these names, a pattern; looks no further than the first."""
+        system, hadoop_path = self._at(folder)
+        files = system.listFiles(hadoop_path, False)
+        while files.hasNext():
+            if re.fullmatch(names, files.next().getPath().getName()):
+                return True
+        return False
+
     def delete_abandoned(self, folder: str, seconds: float, names: str = ".*") -> None:
         """Removes what a folder, if it is there, holds of these names (a pattern) and `untouched` so long."""
         for name in self.names(folder) if self.exists(folder) else ():

@@ -90,9 +90,8 @@ class Lake:
             return self.spark.catalog.tableExists(self.where(table))
         folder = self.path(table.name)
         # Another job, which makes it, makes the folder of its log before the first version in it.
-        return bool(DeltaTable.isDeltaTable(self.spark, folder)) and any(
-            name[0].isdigit() for name in self.files.names(f"{folder}/_delta_log")
-        )
+        made = DeltaTable.isDeltaTable(self.spark, folder)
+        return bool(made) and self.files.has(f"{folder}/_delta_log", r"\d.*")
 
     def require(self, table: Table, remedy: str) -> None:
         """Raises UsageError, with what to do, if the table has not been made."""
