@@ -16,6 +16,8 @@ MIXED = (
     "another run over the same input, under other settings, wrote at the same time as this one, and what is "
     "there now is of both: run the one that you want again"
 )
+# For the newer of the two, once the older has taken its bookmark away.
+RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
 
 @dataclass(frozen=True)
@@ -32,25 +34,23 @@ class Bookmark:
 
     def noted(self) -> dict[str, Any] | None:
         """What was noted under these rules; None where no run, or one under others, came last."""
-        found = self._read()
-        return found["noted"] if found and found["rules"] == self.rules else None
+        own = self._own()
+        return own["noted"] if own else None
 
     def begin(self, relying: bool, **noted: Any) -> None:
         """Notes it in place of what runs under any rules have noted.
 
         One `relying` on what was noted before raises RunError where a run under others has begun since.
         """
-        found = self._read()
-        own = found if found and found["rules"] == self.rules else None
+        own = self._own()
         if relying and not own:
             raise RunError(OTHER_RULES)
-        self._write(noted, wrote=bool(own and own["wrote"]))
+        self._write(noted, own is not None and own["wrote"])
 
     def move(self, **noted: Any) -> None:
         """Notes it in place of values of these names, unless another run has taken the bookmark away."""
-        found = self._read()
-        if found and found["rules"] == self.rules:
-            self._write(found["noted"] | noted, found["wrote"])
+        if own := self._own():
+            self._write(own["noted"] | noted, own["wrote"])
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -68,6 +68,10 @@ class Bookmark:
                 raise RunError(OTHER_RULES)
             self.files.delete(self.place)
             raise RunError(MIXED)
+
+    def _own(self) -> dict[str, Any] | None:
+        found = self._read()
+        return found if found and found["rules"] == self.rules else None
 
     def _write(self, noted: dict[str, Any], wrote: bool) -> None:
         self.files.write_text(self.place, json.dumps({"rules": self.rules, "wrote": wrote, "noted": noted}))

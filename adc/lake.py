@@ -159,10 +159,12 @@ class Lake:
 
     def changes_since(self, table: Table, version: int) -> DataFrame:
         """The change feed of this version of the table and of all after it, as it is now."""
-        reader = self.spark.read.option("readChangeFeed", "true").option("startingVersion", version)
-        if self._catalog:
-            return reader.table(self.where(table))
-        return reader.format("delta").load(self.path(table.name))
+        reader = (
+            self.spark.read.format("delta")
+            .option("readChangeFeed", "true")
+            .option("startingVersion", version)
+        )
+        return reader.table(self.where(table)) if self._catalog else reader.load(self.path(table.name))
 
     def between(self, source: Table, target: Table) -> str:
         """The folder for how far streams between two tables are.

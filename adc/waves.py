@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 
-from adc.bookmark import Bookmark
+from adc.bookmark import RUN_BESIDE, Bookmark
 from adc.errors import RunError
 from adc.job import ABANDONED_SECONDS, Job
 from adc.progress import Progress
@@ -37,7 +37,6 @@ CLEARED_AWAY = (
 )
 # And where the table has lost columns that it had there, as by RESTORE.
 OTHER_COLUMNS = ("DELTA_SCHEMA_CHANGED", "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE")
-RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
 
 @dataclass

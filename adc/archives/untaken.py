@@ -12,11 +12,10 @@ from pyspark.sql import functions as F
 
 from adc.archives.labels import read_labels
 from adc.archives.lines import Source
-from adc.bookmark import Bookmark
+from adc.bookmark import RUN_BESIDE, Bookmark
 from adc.delta_files import delta_files
 from adc.job import Job
 from adc.tables import Table
-from adc.waves import RUN_BESIDE
 
 # What has a stage take all of an input again.
 AGAIN = {"clean": "--full", "score": "--replace"}
@@ -112,7 +111,7 @@ class Untaken:
         """To be called where rows are taken in order of ids: after a kill a run goes on behind this one."""
         self.bookmark.move(taking=self._what, after=id_)
 
-    @property
+    @cached_property
     def _what(self) -> str:
         """Names the files to be read, and their states."""
         return _digest(json.dumps(self._new))

@@ -190,9 +190,8 @@ def commit_cleaned(job: Job, staged: DataFrame) -> Mapping[str, int]:
         mended = usable_ids.join(there.select("stage", "row_key"), "row_key")
         job.quarantine(refused.unionByName(mended, allowMissingColumns=True))
 
-    stage = F.lit(job.stage).alias("stage")
-    keys = rows.select("id"), rows.select(stage, F.col("id").alias("row_key"))
-    together(job.lake, [*zip((table, QUARANTINE), keys, strict=True)], write)
+    row_keys = rows.select(F.lit(job.stage).alias("stage"), F.col("id").alias("row_key"))
+    together(job.lake, [(table, rows.select("id")), (QUARANTINE, row_keys)], write)
     return {
         "input": total,
         "duplicate": total - usable - sum(by_reason.values()),

@@ -1,12 +1,12 @@
 import pytest
 
 from adc.archives import Untaken, open_archive
+from adc.bookmark import RUN_BESIDE
 from adc.cleaning import stage
 from adc.cleaning.stage import clean
 from adc.errors import RunError, UsageError
 from adc.scoring.stage import score
 from adc.tables import CLEAN_TWEETS, PREDICTIONS
-from adc.waves import RUN_BESIDE
 from tests.spark.contents import contents, rows
 
 pytestmark = pytest.mark.spark
