@@ -73,12 +73,25 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--bundle", metavar="DIR", help="the model (default: score.bundle, else the one that comes with adc)"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines with all columns of `predictions`")
+    parser.add_argument(
+        "--csv", metavar="FILE", help="a CSV file in place of texts: its rows, with what is said of each"
+    )
+    parser.add_argument(
+        "--text",
+        dest="text_column",
+        default="text",
+        metavar="COLUMN",
+        help="the file's column of texts (default: text)",
+    )
     parser.set_defaults(run=_classify)
 
 
 def _classify(args: argparse.Namespace) -> None:
     from adc.classification import classify
 
+    if args.csv:
+        _classify_csv(args)
+        return
     for texts in _lines(args):
         found = classify(texts, args.bundle)
         if args.json:
@@ -88,6 +101,22 @@ def _classify(args: argparse.Namespace) -> None:
             likely = ", ".join(f"{one['dialect']} {one['probability']:.2f}" for one in row["top_k"] or ())
             region = f"{row['region']} {row['region_confidence']:.2f}" if row["region"] else ""
             print(row["dialect"] or row["note"], region, likely, sep="\t")
+
+
+def _classify_csv(args: argparse.Namespace) -> None:
+    import csv
+
+    from adc.classified_csv import classified_csv
+
+    if args.text or args.json:
+        raise UsageError("--csv FILE goes with neither texts nor --json")
+    plain, quoted = (
+        csv.writer(sys.stdout, lineterminator="\n", quoting=quoting)
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    for record in classified_csv(args.csv, args.text_column, args.bundle):
+        # The module does not quote \r, at which readers of CSV, itself too, end a row.
+        (quoted if any("\r" in value for value in record) else plain).writerow(record)
 
 
 def _add_clean(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
