@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from delta import exceptions
@@ -34,17 +34,19 @@ COMMIT_ATTEMPTS = 20
 def retry_conflicts(
     write: Callable[[], Result],
     attempts: int = COMMIT_ATTEMPTS,
+    signs: Sequence[str] = (),
     wait: Callable[[float], None] = time.sleep,
 ) -> Result:
     """Calls `write` until it meets no concurrent commit, waiting longer each time, with jitter (seconds).
 
     Delta aborts one of any two concurrent MERGEs on an unpartitioned table; the loser must try again.
+    `signs`: what Spark's analysis says where two such writers meet otherwise.
     """
     for attempt in range(1, attempts + 1):
         try:
             return write()
         except (*CONFLICTS, AnalysisException) as error:
-            if attempt == attempts or not _is_conflict(error):
+            if attempt == attempts or not _is_conflict(error, signs):
                 raise
             wait(backoff(attempt))
     raise AssertionError("unreachable")
@@ -55,5 +57,5 @@ def backoff(attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(30.0, 0.5 * float(2**attempt))
 
 
-def _is_conflict(error: Exception) -> bool:
-    return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in MADE_MEANWHILE)
+def _is_conflict(error: Exception, signs: Sequence[str]) -> bool:
+    return isinstance(error, CONFLICTS) or any(sign in str(error) for sign in signs)

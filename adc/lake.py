@@ -10,7 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, retry_conflicts
+from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, MADE_MEANWHILE, retry_conflicts
 from adc.delta_files import delta_files
 from adc.errors import UsageError
 from adc.files import Files, local_path
@@ -105,7 +105,7 @@ class Lake:
         """
         if self.exists(table):
             if table.kept:
-                retry_conflicts(lambda: self._add_columns(table), CREATE_ATTEMPTS)
+                retry_conflicts(lambda: self._add_columns(table), CREATE_ATTEMPTS, MADE_MEANWHILE)
             return
         properties = {"delta.enableChangeDataFeed": "true"} | {
             f"delta.constraints.{name}": check for name, check in table.checks.items()
@@ -122,7 +122,7 @@ class Lake:
             # Which does nothing, too, where another job has only begun to make it.
             self.identity(table)
 
-        retry_conflicts(make, CREATE_ATTEMPTS)
+        retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
 
     def _add_columns(self, table: Table) -> None:
         there = {name.lower() for name in self.handle(table).toDF().columns}

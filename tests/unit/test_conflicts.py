@@ -4,7 +4,15 @@ import pytest
 from delta.exceptions import ConcurrentAppendException, MetadataChangedException
 from pyspark.errors import AnalysisException
 
-from adc.conflicts import retry_conflicts
+from adc.conflicts import MADE_MEANWHILE, retry_conflicts
+
+
+def test_a_table_that_is_not_there_is_no_conflict_where_none_is_made():
+    def write():
+        raise AnalysisException("[DELTA_TABLE_NOT_FOUND] x")
+
+    with pytest.raises(AnalysisException):
+        retry_conflicts(write, wait=lambda seconds: pytest.fail("tried again"))
 
 
 @pytest.mark.parametrize(
@@ -28,9 +36,9 @@ def test_only_conflicts_are_tried_again_and_not_for_ever(errors, attempts, outco
         return "written"
 
     if isinstance(outcome, str):
-        assert retry_conflicts(write, attempts, waited.append) == outcome
+        assert retry_conflicts(write, attempts, MADE_MEANWHILE, waited.append) == outcome
     else:
         with pytest.raises(outcome):
-            retry_conflicts(write, attempts, waited.append)
+            retry_conflicts(write, attempts, MADE_MEANWHILE, waited.append)
     assert len(waited) == waits
     assert all(0.5 * 2**n <= wait <= 1.0 * 2**n for n, wait in enumerate(waited))
