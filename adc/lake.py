@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, MADE_MEANWHILE, retry_conflicts
-from adc.delta_files import delta_files
-from adc.errors import UsageError
+from adc.delta_files import delta_files, delta_snapshot
+from adc.errors import RunError, UsageError
 from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
@@ -119,8 +119,8 @@ class Lake:
 
         def make() -> None:
             self.spark.sql(statement)
-            # Which does nothing, too, where another job has only begun to make it.
-            self.identity(table)
+            # Which does nothing, too, where another job has only begun to make it. Then this fails.
+            self.handle(table).detail().first()
 
         retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
 
@@ -176,16 +176,24 @@ class Lake:
 
     def identity(self, table: Table) -> str:
         """Delta's id of the table: another one once it has been deleted and made again."""
-        return str(self._detail(table)["id"])
+        return str(self._snapshot(table).metadata().id())
 
     def version(self, table: Table) -> int:
         """The table's newest version number."""
-        newest: Any = self.handle(table).history(1).first()
-        return int(newest["version"])
+        return int(self._snapshot(table).version())
 
-    def _detail(self, table: Table) -> Any:
-        """Delta's account of a table: its id, place, number of files and bytes."""
-        return self.handle(table).detail().first()
+    def _snapshot(self, table: Table) -> Any:
+        """Delta's own account of the table as it is now. By `detail` or `history` it would take a query."""
+        snapshot = delta_snapshot(self.spark, self._location(table))
+        if snapshot.version() < 0:
+            raise RunError(f"the table {self.where(table)} is gone")
+        return snapshot
+
+    def _location(self, table: Table) -> str:
+        if not self._catalog:
+            return self.path(table.name)
+        detail: Any = self.handle(table).detail().first()
+        return str(detail["location"])
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows that cannot be there yet."""
@@ -259,10 +267,11 @@ class Lake:
 
         Where other writers are in the way every time, a later run may do it.
         """
-        detail = self._detail(table)
+        snapshot = self._snapshot(table)
         # Most tables are in few files of any size, and need not be looked into.
-        few = detail["numFiles"] <= self._small_files
-        if few or not self._worth_compacting(detail["location"], detail["sizeInBytes"]):
+        if snapshot.numOfFiles() <= self._small_files or not self._worth_compacting(
+            table, snapshot.sizeInBytes()
+        ):
             return False
         try:
             retry_conflicts(lambda: self.handle(table).optimize().executeCompaction(), COMPACT_ATTEMPTS)
@@ -270,12 +279,12 @@ class Lake:
             return False
         return True
 
-    def _worth_compacting(self, location: str, size: int) -> bool:
+    def _worth_compacting(self, table: Table, size: int) -> bool:
         """Whether too many files are small, and these are a tenth of the table or very many.
 
         OPTIMIZE writes a clustered table of up to 100 GB anew, not only its small files.
         """
-        small = delta_files(self.spark, location).where(F.col("size") < SMALL_FILE_BYTES)
+        small = delta_files(self.spark, self._location(table)).where(F.col("size") < SMALL_FILE_BYTES)
         number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
         return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
 
