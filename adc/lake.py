@@ -269,9 +269,8 @@ class Lake:
         """
         snapshot = self._snapshot(table)
         # Most tables are in few files of any size, and need not be looked into.
-        if snapshot.numOfFiles() <= self._small_files or not self._worth_compacting(
-            table, snapshot.sizeInBytes()
-        ):
+        few = snapshot.numOfFiles() <= self._small_files
+        if few or not self._worth_compacting(table, snapshot.sizeInBytes()):
             return False
         try:
             retry_conflicts(lambda: self.handle(table).optimize().executeCompaction(), COMPACT_ATTEMPTS)
