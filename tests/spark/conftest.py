@@ -1,18 +1,24 @@
 """One Spark session for all tests of this folder, and for each test a lake of its own."""
 
 import os
+import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pyspark.sql import SparkSession
 
+from adc.files import local_path
 from adc.job import Job, new_run_id
 from adc.lake import Lake
 from adc.session import spark_session
-from adc.settings import Settings
+from adc.settings import LakeSettings, Settings
 from adc.settings_layers import load_settings
+from adc.tables import Table
 
 PROJECT = Path(__file__).parents[2]
 LOCAL = PROJECT / "conf" / "local.yaml"
@@ -62,17 +68,48 @@ def settings(lake_root: str) -> Callable[..., Settings]:
     return make
 
 
+class ReadyMade(Lake):
+    """A lake whose tables, empty, are copies of those of another: to make one takes a second or two.
+
+    Only once each: one that was deleted and is made again must be another table.
+    """
+
+    copied: ClassVar[set[str]] = set()
+
+    def __init__(self, spark: SparkSession, settings: LakeSettings, made: Lake) -> None:
+        super().__init__(spark, settings)
+        self._made = made
+
+    def ensure(self, table: Table) -> None:
+        place = local_path(self.path(table.name))
+        if place and not (self._catalog or table.kept or place in self.copied or Path(place).exists()):
+            self.copied.add(place)
+            self._made.ensure(table)
+            source = local_path(self._made.path(table.name))
+            assert source
+            aside = Path(shutil.copytree(source, f"{place}-{uuid.uuid4().hex}"))
+            with suppress(OSError):  # another thread has made it meanwhile
+                aside.rename(place)
+        super().ensure(table)
+
+
+@pytest.fixture(scope="session")
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake that ReadyMade copies from."""
+    return Lake(spark, LakeSettings(root=str(tmp_path_factory.mktemp("made"))))
+
+
 @pytest.fixture
-def job(spark: SparkSession, settings: Callable[..., Settings]) -> JobFactory:
+def job(spark: SparkSession, settings: Callable[..., Settings], made: Lake) -> JobFactory:
     """A run of a stage on this test's lake, with settings as keywords: job("clean", clean__min_words=1)."""
 
     def make(stage: str, dry_run: bool = False, **overrides: object) -> Job:
         own = settings(**overrides)
-        return Job(stage, own, Lake(spark, own.lake), new_run_id(stage), dry_run)
+        return Job(stage, own, ReadyMade(spark, own.lake, made), new_run_id(stage), dry_run)
 
     return make
 
 
 @pytest.fixture
-def lake(spark: SparkSession, settings: Callable[..., Settings]) -> Lake:
-    return Lake(spark, settings().lake)
+def lake(spark: SparkSession, settings: Callable[..., Settings], made: Lake) -> Lake:
+    return ReadyMade(spark, settings().lake, made)

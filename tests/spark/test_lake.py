@@ -22,14 +22,20 @@ from tests.spark.contents import contents, raw_rows, rows
 pytestmark = pytest.mark.spark
 
 
+@pytest.fixture
+def bare(spark, settings):
+    """A lake that makes its tables itself."""
+    return Lake(spark, settings().lake)
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_a_table_is_made_once_and_as_declared(lake, table):
-    assert (lake.exists(table), lake.read(table).count()) == (False, 0)
+def test_a_table_is_made_once_and_as_declared(bare, table):
+    assert (bare.exists(table), bare.read(table).count()) == (False, 0)
     for _ in range(2):
-        lake.ensure(table)
-    assert (lake.exists(table), lake.version(table)) == (True, 0)
-    assert lake.handle(table).toDF().schema == StructType.fromDDL(table.ddl)
-    detail = lake.handle(table).detail().first()
+        bare.ensure(table)
+    assert (bare.exists(table), bare.version(table)) == (True, 0)
+    assert bare.handle(table).toDF().schema == StructType.fromDDL(table.ddl)
+    detail = bare.handle(table).detail().first()
     assert tuple(detail["clusteringColumns"]) == table.cluster_by
     assert (
         detail["properties"].items()
@@ -120,7 +126,7 @@ def test_append_takes_the_columns_by_name(lake):
     assert contents(lake, METRICS, "dialect", "value") == [("EG", 0.5), ("SA", 0.5)]
 
 
-def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
+def test_two_writers_at_once_lose_nothing_and_double_nothing(bare):
     """They make the table at once, and then change the same row of it at once."""
     failures = []
     together = threading.Barrier(2)
@@ -128,10 +134,10 @@ def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
     def write(writer):
         try:
             together.wait(timeout=100)
-            lake.ensure(RAW_TWEETS)
+            bare.ensure(RAW_TWEETS)
             together.wait(timeout=100)
-            lake.merge(
-                RAW_TWEETS, raw_rows(lake, *({"id": tweet, "text": writer} for tweet in (writer, "9")))
+            bare.merge(
+                RAW_TWEETS, raw_rows(bare, *({"id": tweet, "text": writer} for tweet in (writer, "9")))
             )
         except Exception as error:
             failures.append(error)
@@ -143,7 +149,7 @@ def test_two_writers_at_once_lose_nothing_and_double_nothing(lake):
     for writer in writers:
         writer.join()
     assert failures == []
-    assert contents(lake, RAW_TWEETS, "id", "text") in (
+    assert contents(bare, RAW_TWEETS, "id", "text") in (
         [("1", "1"), ("2", "2"), ("9", "1")],
         [("1", "1"), ("2", "2"), ("9", "2")],
     )
@@ -180,15 +186,15 @@ def test_large_files_beside_small_ones_do_not_hide_them(spark, settings, monkeyp
     assert contents(strict, RAW_TWEETS, "id", "text") == [(str(n), text) for n, text in enumerate(texts)]
 
 
-def test_a_table_that_another_job_is_making_is_not_there_yet(lake, monkeypatch):
-    log = Path(lake.root.removeprefix("file:")) / "raw_tweets" / "_delta_log"
+def test_a_table_that_another_job_is_making_is_not_there_yet(bare, monkeypatch):
+    log = Path(bare.root.removeprefix("file:")) / "raw_tweets" / "_delta_log"
     log.mkdir(parents=True)
     (log / ".00000000000000000000.json.7c1f.tmp").touch()
-    assert (lake.exists(RAW_TWEETS), lake.read(RAW_TWEETS).count()) == (False, 0)
+    assert (bare.exists(RAW_TWEETS), bare.read(RAW_TWEETS).count()) == (False, 0)
     # This one waits for the other, which here gives up.
     monkeypatch.setattr("adc.conflicts.backoff", lambda attempt: shutil.rmtree(log.parent) or 0.0)
-    lake.ensure(RAW_TWEETS)
-    assert (lake.exists(RAW_TWEETS), lake.version(RAW_TWEETS)) == (True, 0)
+    bare.ensure(RAW_TWEETS)
+    assert (bare.exists(RAW_TWEETS), bare.version(RAW_TWEETS)) == (True, 0)
 
 
 def test_what_belongs_together_is_written_again_where_others_wrote_the_same_rows_between(job, lake):
