@@ -77,11 +77,7 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--csv", metavar="FILE", help="a CSV file in place of texts: its rows, with what is said of each"
     )
     parser.add_argument(
-        "--text",
-        dest="text_column",
-        default="text",
-        metavar="COLUMN",
-        help="the file's column of texts (default: text)",
+        "--text", dest="text_column", metavar="COLUMN", help="the file's column of texts (default: text)"
     )
     parser.set_defaults(run=_classify)
 
@@ -89,9 +85,11 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _classify(args: argparse.Namespace) -> None:
     from adc.classification import classify
 
-    if args.csv:
+    if args.csv is not None:
         _classify_csv(args)
         return
+    if args.text_column is not None:
+        raise UsageError("--text names a column of --csv FILE; a text stands by itself: adc classify TEXT")
     for texts in _lines(args):
         found = classify(texts, args.bundle)
         if args.json:
@@ -108,13 +106,13 @@ def _classify_csv(args: argparse.Namespace) -> None:
 
     from adc.classified_csv import classified_csv
 
-    if args.text or args.json:
-        raise UsageError("--csv FILE goes with neither texts nor --json")
+    if not args.csv or args.text or args.json:
+        raise UsageError("--csv takes a file's name, and neither texts nor --json beside it")
     plain, quoted = (
         csv.writer(sys.stdout, lineterminator="\n", quoting=quoting)
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
-    for record in classified_csv(args.csv, args.text_column, args.bundle):
+    for record in classified_csv(args.csv, args.text_column or "text", args.bundle):
         # The module does not quote \r, at which readers of CSV, itself too, end a row.
         (quoted if any("\r" in value for value in record) else plain).writerow(record)
 

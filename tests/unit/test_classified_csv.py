@@ -71,11 +71,13 @@ def test_nothing_is_given_of_what_cannot_be_read(content, message, tmp_path, bun
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["/nope.csv"], "adc: /nope.csv cannot be read: "),
-        (["/nope.csv", "--json"], "adc: --csv FILE goes with neither texts nor --json"),
-        (["/nope.csv", "كيفك"], "adc: --csv FILE goes with neither texts nor --json"),
+        (["--csv", "/nope.csv"], "adc: /nope.csv cannot be read: "),
+        (["--csv", ""], "adc: --csv takes a file's name, and neither texts"),
+        (["--csv", "/nope.csv", "--json"], "adc: --csv takes a file's name, and neither texts"),
+        (["--csv", "/nope.csv", "كيفك"], "adc: --csv takes a file's name, and neither texts"),
+        (["--text", "كيفك"], "adc: --text names a column of --csv FILE; a text stands by itself"),
     ],
 )
 def test_what_is_wrong_with_the_command_exits_with_2(arguments, message, capsys):
-    assert main(["classify", "--csv", *arguments]) == 2
+    assert main(["classify", *arguments]) == 2
     assert capsys.readouterr().err.startswith(message)
