@@ -13,6 +13,7 @@ import pyarrow as pa
 from adc.errors import UsageError
 from adc.model.bundle import MANIFEST, SHIPPED, Bundle, load_bundle
 from adc.model.predictor import COLUMNS, Predictor
+from adc.settings import ScoreSettings
 from adc.settings_layers import load_settings
 from adc.texts import whole_text
 
@@ -37,8 +38,7 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     if isinstance(texts, pd.DataFrame):
         raise UsageError("classify takes a column of texts, not a table: classify(table['text'])")
     settings = load_settings().score
-    place = (settings.bundle or SHIPPED) if bundle is None else bundle
-    predictor = Predictor(place if isinstance(place, Bundle) else _stored(place), settings)
+    predictor = Predictor(chosen_bundle(bundle, settings), settings)
     whole = [whole_text(text, f"classify takes texts, and number {n}") for n, text in enumerate(texts, 1)]
     told = predictor.predict(predictor.clean(pa.array(whole, pa.string())))
     predicted = pd.DataFrame(told.to_pylist(), columns=list(COLUMNS))
@@ -53,6 +53,12 @@ def classify(texts: Iterable[str], bundle: Bundle | str | Path | None = None) ->
     }
     frame = pd.DataFrame(columns, index=predicted.index).astype(DTYPES)
     return frame.set_axis(texts.index) if isinstance(texts, pd.Series) else frame
+
+
+def chosen_bundle(bundle: Bundle | str | Path | None, settings: ScoreSettings) -> Bundle:
+    """That bundle; that of a folder; or of none, that of score.bundle, else the one that comes with adc."""
+    place = (settings.bundle or SHIPPED) if bundle is None else bundle
+    return place if isinstance(place, Bundle) else _stored(place)
 
 
 def _stored(place: str | Path) -> Bundle:

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import sys
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -10,14 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from adc.classification import classify
+from adc.classification import chosen_bundle, classify
+from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
-from adc.texts import are_utf8
+from adc.model.bundle import Bundle
+from adc.settings_layers import load_settings
+from adc.texts import are_utf8, without_surrogates
 
 RECORDS_AT_ONCE = 5000
 # Lines looked at to tell whether a file is UTF-8.
 LINES_SEEN = 100
-SEPARATORS = ",;\t"
+# Characters of a field. The module's own limit is less than some texts have; with none, a quotation mark that
+# is not closed would take the rest of the file into memory.
+LONGEST_FIELD = 16 << 20
 # Of the columns of `predictions` those that CSV can hold and that differ from row to row.
 TOLD = ("dialect", "confidence", "region", "region_confidence", "plausible", "note")
 ADDED = [f"adc_{name}" for name in TOLD]
@@ -26,30 +30,33 @@ Record = list[str]
 
 
 def classified_csv(
-    path: str | Path, text_column: str = "text", bundle: str | Path | None = None
+    path: str | Path, text_column: str = "text", bundle: Bundle | str | Path | None = None
 ) -> Iterator[Record]:
-    """The records of a CSV file (also `.gz`; UTF-8), its header first, each with its text's prediction.
+    """The records of a CSV file (also `.gz`), its header first, each with what is predicted of its text.
 
-    Behind a record's own fields, which stay as they are, come adc_dialect, adc_confidence and the others of
-    TOLD, as in the table `predictions`: probabilities with four decimals, plausible dialects with blanks
-    between them, nothing for NULL. The separator is the one of SEPARATORS that the header has most of.
-    Raises UsageError, before anything is given, for a file that cannot be read, naming the line.
+    Behind a record's own fields, which stay as they are (a byte that is no UTF-8 as the surrogate that stands
+    for it), come adc_dialect, adc_confidence and the others of TOLD, as in the table `predictions`:
+    probabilities with four decimals, plausible dialects with blanks between them, nothing for NULL. Blank
+    lines are left out. Raises UsageError, before anything is given, for a bundle that is wrong and a file
+    that cannot be read, naming the line.
     """
-    # A field may be as long as a text: the module's own limit is 128 KiB.
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(LONGEST_FIELD)
+    model = chosen_bundle(bundle, load_settings().score)
     try:
         with _opened(path) as lines:
+            if not lines.seekable():
+                raise UsageError(f"{path} is a pipe, which cannot be read twice: give a file")
             head = list(islice(lines, LINES_SEEN))
-            if not are_utf8(head):
+            if not are_utf8(map(without_surrogates, head)):
                 raise UsageError(f"{path} is not UTF-8: convert it, as by `iconv -f WINDOWS-1256 -t UTF-8`")
-            separator = max(SEPARATORS, key=next(filter(str.strip, head), "").count)
+            separator = separator_in(header_line(head))
             deque(_records(path, lines, separator), maxlen=0)
             records = _records(path, lines, separator)
             header = next(records, [])
-            place = _place(path, header, text_column)
+            place = _place(path, names_in(header), text_column)
             yield header + ADDED
             while some := list(islice(records, RECORDS_AT_ONCE)):
-                yield from _with_predictions(some, place, bundle)
+                yield from _with_predictions(some, place, model)
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
@@ -57,8 +64,8 @@ def classified_csv(
 def _opened(path: str | Path) -> TextIO:
     # A byte order mark is no part of the first name; line breaks within a text stay as they are.
     if str(path).lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
-    return Path(path).open(encoding="utf-8-sig", errors="replace", newline="")
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _records(path: str | Path, lines: TextIO, separator: str) -> Iterator[Record]:
@@ -81,17 +88,17 @@ def _records(path: str | Path, lines: TextIO, separator: str) -> Iterator[Record
             yield record
 
 
-def _place(path: str | Path, header: Record, text_column: str) -> int:
+def _place(path: str | Path, names: list[str], text_column: str) -> int:
     """Where the texts are."""
-    if header.count(text_column) != 1:
-        count = "two columns" if text_column in header else "no column"
-        raise UsageError(f"{path} has {count} {text_column!r}; its columns: {', '.join(header) or 'none'}")
-    if taken := [name for name in ADDED if name in header]:
+    if names.count(text_column) != 1:
+        count = "two columns" if text_column in names else "no column"
+        raise UsageError(f"{path} has {count} {text_column!r}; its columns: {', '.join(names) or 'none'}")
+    if taken := [name for name in ADDED if name in names]:
         raise UsageError(f"{path} has columns that classify adds: {', '.join(taken)}; rename or drop them")
-    return header.index(text_column)
+    return names.index(text_column)
 
 
-def _with_predictions(records: list[Record], place: int, bundle: str | Path | None) -> Iterator[Record]:
+def _with_predictions(records: list[Record], place: int, bundle: Bundle) -> Iterator[Record]:
     told = classify([record[place] for record in records], bundle)[list(TOLD)]
     for record, row in zip(records, told.itertuples(index=False), strict=True):
         yield [*record, *map(_written, row)]

@@ -74,7 +74,9 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser.add_argument("--json", action="store_true", help="JSON lines with all columns of `predictions`")
     parser.add_argument(
-        "--csv", metavar="FILE", help="a CSV file in place of texts: its rows, with what is said of each"
+        "--csv",
+        metavar="FILE",
+        help="a CSV file in place of texts: its rows as CSV, what is said of each behind",
     )
     parser.add_argument(
         "--text", dest="text_column", metavar="COLUMN", help="the file's column of texts (default: text)"
@@ -108,11 +110,14 @@ def _classify_csv(args: argparse.Namespace) -> None:
 
     if not args.csv or args.text or args.json:
         raise UsageError("--csv takes a file's name, and neither texts nor --json beside it")
+    # So that bytes which are no UTF-8 stay as they are.
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     plain, quoted = (
         csv.writer(sys.stdout, lineterminator="\n", quoting=quoting)
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
-    for record in classified_csv(args.csv, args.text_column or "text", args.bundle):
+    column = "text" if args.text_column is None else args.text_column
+    for record in classified_csv(args.csv, column, args.bundle):
         # The module does not quote \r, at which readers of CSV, itself too, end a row.
         (quoted if any("\r" in value for value in record) else plain).writerow(record)
 

@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from adc.conflicts import COMPACT_ATTEMPTS, CONFLICTS, CREATE_ATTEMPTS, MADE_MEANWHILE, retry_conflicts
-from adc.delta_files import delta_files, delta_snapshot
-from adc.errors import RunError, UsageError
+from adc.delta_files import delta_files, snapshot_of
+from adc.errors import UsageError
 from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
@@ -120,7 +120,7 @@ class Lake:
         def make() -> None:
             self.spark.sql(statement)
             # Which does nothing, too, where another job has only begun to make it. Then this fails.
-            self.handle(table).detail().first()
+            self.handle(table)
 
         retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
 
@@ -183,17 +183,7 @@ class Lake:
         return int(self._snapshot(table).version())
 
     def _snapshot(self, table: Table) -> Any:
-        """Delta's own account of the table as it is now. By `detail` or `history` it would take a query."""
-        snapshot = delta_snapshot(self.spark, self._location(table))
-        if snapshot.version() < 0:
-            raise RunError(f"the table {self.where(table)} is gone")
-        return snapshot
-
-    def _location(self, table: Table) -> str:
-        if not self._catalog:
-            return self.path(table.name)
-        detail: Any = self.handle(table).detail().first()
-        return str(detail["location"])
+        return snapshot_of(self.spark, self.handle(table))
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows that cannot be there yet."""
@@ -270,7 +260,7 @@ class Lake:
         snapshot = self._snapshot(table)
         # Most tables are in few files of any size, and need not be looked into.
         few = snapshot.numOfFiles() <= self._small_files
-        if few or not self._worth_compacting(table, snapshot.sizeInBytes()):
+        if few or not self._worth_compacting(snapshot):
             return False
         try:
             retry_conflicts(lambda: self.handle(table).optimize().executeCompaction(), COMPACT_ATTEMPTS)
@@ -278,14 +268,15 @@ class Lake:
             return False
         return True
 
-    def _worth_compacting(self, table: Table, size: int) -> bool:
+    def _worth_compacting(self, snapshot: Any) -> bool:
         """Whether too many files are small, and these are a tenth of the table or very many.
 
         OPTIMIZE writes a clustered table of up to 100 GB anew, not only its small files.
         """
-        small = delta_files(self.spark, self._location(table)).where(F.col("size") < SMALL_FILE_BYTES)
+        small = delta_files(self.spark, snapshot).where(F.col("size") < SMALL_FILE_BYTES)
         number, together = small.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first() or (0, 0)
-        return number > self._small_files and (10 * together >= size or number > 10 * self._small_files)
+        most, all_bytes = self._small_files, snapshot.sizeInBytes()
+        return number > most and (10 * together >= all_bytes or number > 10 * most)
 
 
 def _for_sql(name: str) -> str:

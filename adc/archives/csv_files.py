@@ -11,10 +11,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from adc.archives.lines import Source, folder_columns
 from adc.archives.tweets import BAD_RECORD, named
+from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
 
-# A separator that no text holds: a table of one column has none.
-NO_SEPARATOR = "\x1f"
 # A header may have line breaks within quotes: its names are looked for in so many lines.
 HEADER_LINES = 20
 # Of so many files each is opened for its header; of more all lines are read, which takes less time.
@@ -133,15 +132,14 @@ def _header(path: str, lines: list[str]) -> list[str]:
         record = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     except csv.Error as error:
         raise UsageError(f"input {path}: its header cannot be read: {error}") from None
-    names = [name.strip().strip('"').strip() for name in record]
+    names = names_in(record)
     if lines and not any(names):
         raise UsageError(f"input {path}: its first line is blank; it has to name the columns")
     return [name or f"_c{place}" for place, name in enumerate(names)]
 
 
 def _csv_shape(lines: list[str]) -> tuple[str, str | None]:
-    """The character between columns (`,` `;` or tab) that the header line shows, and what ends a line."""
-    header = next((line for line in lines if line.strip(" \t\r")), "")
-    separator = max(",;\t", key=header.count)
+    """The character between columns, and what ends a line."""
+    header = header_line(lines)
     # Lines that end with \r alone, as old Macs wrote them, are the parser's own affair.
-    return separator if separator in header else NO_SEPARATOR, None if "\r" in header[:-1] else "\n"
+    return separator_in(header), None if "\r" in header[:-1] else "\n"

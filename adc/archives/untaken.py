@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from adc.archives.labels import read_labels
 from adc.archives.lines import Source
 from adc.bookmark import RUN_BESIDE, Bookmark
-from adc.delta_files import delta_files
+from adc.delta_files import delta_files, snapshot_at
 from adc.job import Job
 from adc.tables import Table
 
@@ -126,7 +126,7 @@ def _present(job: Job, path: str) -> dict[str, State]:
         if not files.is_folder(path):
             return {ALONE: files.state(path)}
         if job.settings.input.format in ("auto", "delta") and files.exists(f"{path}/_delta_log"):
-            found = delta_files(spark, path).select("path", "size", "modificationTime")
+            found = delta_files(spark, snapshot_at(spark, path)).select("path", "size", "modificationTime")
             return {name: [size, written] for name, size, written in sorted(found.collect())}
         # The one form of Spark's that is about files; what they hold is not read.
         reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)

@@ -5,7 +5,6 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +24,7 @@ LOCAL = PROJECT / "conf" / "local.yaml"
 # For many small first queries on two cores: plans that are interpreted, fixed and lightly compiled more than
 # halve the time of a row of Delta operations (117 s to 49 s, session start and first use included). Without
 # the second compiler the JVM would keep 48 MB of compiled code, full after minutes: to remove some of it, and
-# compile it anew, took a quarter of its time.
+# compile it anew, took a quarter of its time. More room for what is young spares it collections.
 QUICK = (
     "spark.master=local[2]",
     "spark.sql.codegen.wholeStage=false",
@@ -71,7 +70,7 @@ def settings(lake_root: str) -> Callable[..., Settings]:
 class ReadyMade(Lake):
     """A lake whose tables, empty, are copies of those of another: to make one takes a second or two.
 
-    Only once each: one that was deleted and is made again must be another table.
+    Only once each: one that was deleted and is made again must be another table. Copies have one id.
     """
 
     copied: ClassVar[set[str]] = set()
@@ -88,8 +87,10 @@ class ReadyMade(Lake):
             source = local_path(self._made.path(table.name))
             assert source
             aside = Path(shutil.copytree(source, f"{place}-{uuid.uuid4().hex}"))
-            with suppress(OSError):  # another thread has made it meanwhile
+            try:
                 aside.rename(place)
+            except OSError:  # another thread has made it meanwhile
+                shutil.rmtree(aside)
         super().ensure(table)
 
 

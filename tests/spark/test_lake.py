@@ -160,10 +160,10 @@ def test_a_compaction_that_others_are_in_the_way_of_is_left_to_a_later_run(lake,
         raise ConcurrentDeleteReadException("another writer was first")
 
     optimize = SimpleNamespace(executeCompaction=lost)
-    snapshot = SimpleNamespace(numOfFiles=lambda: 999, sizeInBytes=lambda: 1)
+    snapshot = SimpleNamespace(numOfFiles=lambda: 999)
     monkeypatch.setattr(lake, "handle", lambda table: SimpleNamespace(optimize=lambda: optimize))
     monkeypatch.setattr(lake, "_snapshot", lambda table: snapshot)
-    monkeypatch.setattr(lake, "_worth_compacting", lambda table, size: True)
+    monkeypatch.setattr(lake, "_worth_compacting", lambda snapshot: True)
     monkeypatch.setattr("adc.lake.COMPACT_ATTEMPTS", 1)
     assert not lake.compact(RAW_TWEETS)
 

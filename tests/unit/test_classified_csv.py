@@ -1,11 +1,15 @@
 import csv
 import gzip
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from adc.classification import classify
-from adc.classified_csv import ADDED, RECORDS_AT_ONCE, classified_csv
+from adc.classified_csv import ADDED, LONGEST_FIELD, RECORDS_AT_ONCE, classified_csv
 from adc.cli import main
 from adc.errors import UsageError
 
@@ -49,6 +53,36 @@ def test_more_records_than_are_read_at_once(tmp_path, bundle_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "records"),
+    [
+        ("text\nيا هلا, والله\n\nكده\n".encode(), ["يا هلا, والله", "كده"]),
+        (' id , "text"\n1,كده\n'.encode(), ["1,كده"]),
+        ("id,text\n1,كده\n".encode() * 60 + b"caf\xe9,\xc7\xe1\n", [*["1,كده", "id,text"] * 59, "1,كده", ""]),
+    ],
+)
+def test_odd_files_are_read_as_the_jobs_read_them_and_no_byte_is_changed(
+    content, records, tmp_path, bundle_path
+):
+    (tmp_path / "odd.csv").write_bytes(content)
+    told = subprocess.run(
+        [
+            Path(sys.executable).with_name("adc"),
+            "classify",
+            "--csv",
+            tmp_path / "odd.csv",
+            "--bundle",
+            bundle_path,
+        ],
+        capture_output=True,
+        check=True,
+    )
+    lines = told.stdout.splitlines()[1:]
+    assert len(lines) == len(records)
+    assert all(record.encode() in line for line, record in zip(lines, records, strict=True))
+    assert b"\xe9" not in content or lines[-1].startswith(b"caf\xe9,\xc7\xe1,")
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("id,body\n1,كيفك\n", "has no column 'text'; its columns: id, body"),
@@ -57,6 +91,7 @@ def test_more_records_than_are_read_at_once(tmp_path, bundle_path):
         ("text,adc_note\nكيفك,\n", "has columns that classify adds: adc_note; rename or drop them"),
         ("id,text\n1,كيفك\n\n2,كيفك, شلونك\n", ", line 4: 3 fields, where the header has 2"),
         ('id,text\n1,كيفك\n2,"كيفك\n3,شلونك\n', ", line 3: unexpected end of data"),
+        ('text\n"' + (LONGEST_FIELD + 1) * "x", ", line 2: field larger than field limit"),
         ("id,text\n1,كيفك\n".encode("utf-16"), "is not UTF-8: convert it"),
     ],
 )
@@ -72,6 +107,7 @@ def test_nothing_is_given_of_what_cannot_be_read(content, message, tmp_path, bun
     ("arguments", "message"),
     [
         (["--csv", "/nope.csv"], "adc: /nope.csv cannot be read: "),
+        (["--csv", "/nope.csv", "--bundle", "/none"], "adc: bundle /none does not exist"),
         (["--csv", ""], "adc: --csv takes a file's name, and neither texts"),
         (["--csv", "/nope.csv", "--json"], "adc: --csv takes a file's name, and neither texts"),
         (["--csv", "/nope.csv", "كيفك"], "adc: --csv takes a file's name, and neither texts"),
@@ -81,3 +117,11 @@ def test_nothing_is_given_of_what_cannot_be_read(content, message, tmp_path, bun
 def test_what_is_wrong_with_the_command_exits_with_2(arguments, message, capsys):
     assert main(["classify", *arguments]) == 2
     assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_pipe_is_refused(bundle_path):
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    with pytest.raises(UsageError, match="is a pipe, which cannot be read twice: give a file"):
+        next(classified_csv(f"/dev/fd/{read_end}", bundle=bundle_path))
+    os.close(read_end)
