@@ -2,7 +2,8 @@
 
 import pytest
 
-from adc.archives.csv_files import NO_SEPARATOR, _compared, _csv_shape, _header
+from adc.archives.csv_files import _compared, _csv_shape, _header
+from adc.csv_header import NO_SEPARATOR
 from adc.errors import UsageError
 
 
