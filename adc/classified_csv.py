@@ -14,11 +14,9 @@ from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
 from adc.model.bundle import Bundle
 from adc.settings_layers import load_settings
-from adc.texts import are_utf8, without_surrogates
+from adc.texts import LINES_SEEN, require_utf8, without_surrogates
 
 RECORDS_AT_ONCE = 5000
-# Lines looked at to tell whether a file is UTF-8.
-LINES_SEEN = 100
 # Characters of a field. The module's own limit is less than some texts have; with none, a quotation mark that
 # is not closed would take the rest of the file into memory.
 LONGEST_FIELD = 16 << 20
@@ -47,8 +45,7 @@ def classified_csv(
             if not lines.seekable():
                 raise UsageError(f"{path} is a pipe, which cannot be read twice: give a file")
             head = list(islice(lines, LINES_SEEN))
-            if not are_utf8(map(without_surrogates, head)):
-                raise UsageError(f"{path} is not UTF-8: convert it, as by `iconv -f WINDOWS-1256 -t UTF-8`")
+            require_utf8(map(without_surrogates, head), str(path))
             separator = separator_in(header_line(head))
             deque(_records(path, lines, separator), maxlen=0)
             records = _records(path, lines, separator)

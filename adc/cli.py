@@ -50,7 +50,7 @@ def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _standard_input() -> Iterator[str]:
-    from adc.texts import are_utf8
+    from adc.texts import require_utf8
 
     if sys.stdin is None:
         raise UsageError("there is no standard input; give a text")
@@ -58,10 +58,7 @@ def _standard_input() -> Iterator[str]:
     sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # type: ignore[union-attr]
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     first = list(islice(lines, LINES_AT_ONCE))
-    if not are_utf8(first):
-        raise UsageError(
-            "standard input is not UTF-8: convert it first, as by `iconv -f WINDOWS-1256 -t UTF-8`"
-        )
+    require_utf8(first, "standard input")
     yield from first
     yield from lines
 

@@ -10,6 +10,8 @@ from adc.errors import UsageError
 # What files that went through several hands have around a value: \r, tabs, no-break spaces, and the marks of
 # zero width and of direction that programs put beside Arabic.
 UNSEEN = " \t\r\n\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+# Lines looked at to tell whether a file is UTF-8.
+LINES_SEEN = 100
 
 
 def whole_text(text: Any, what: str) -> str:
@@ -31,6 +33,15 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def require_utf8(lines: Iterable[str], what: str) -> None:
+    """Raises UsageError, beginning with `what` they are of, for the first lines of another encoding."""
+    if not are_utf8(lines):
+        raise UsageError(
+            f"{what} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
+            "(-f UTF-16 for what Excel calls Unicode)"
+        )
 
 
 def are_utf8(lines: Iterable[str]) -> bool:

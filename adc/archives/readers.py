@@ -19,7 +19,7 @@ from adc.delta_files import delta_rows
 from adc.errors import UsageError, java_cause
 from adc.files import Files
 from adc.settings import InputSettings
-from adc.texts import are_utf8
+from adc.texts import LINES_SEEN, require_utf8
 
 COMPRESSIONS = (".gz", ".bz2", ".zst")
 FORMAT_OF_ENDING = {
@@ -43,8 +43,6 @@ WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
 # Between two JSON objects on one line, of which Spark reads only the first; a text may hold it, too.
 TOGETHER = r"\}\s*\{\s*\""
-# Lines looked at to tell whether a file is UTF-8.
-LINES_SEEN = 100
 
 
 def read_archive(spark: SparkSession, source: Source, settings: InputSettings) -> DataFrame:
@@ -218,11 +216,7 @@ def _refuse_other_encodings(spark: SparkSession, source: Source) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
     lines = [row[0] for row in raw_lines(spark, source).select(beginning).take(LINES_SEEN)]
-    if not are_utf8(lines):
-        raise UsageError(
-            f"input {source.path} is not UTF-8; convert it, for example by iconv -f WINDOWS-1256 -t UTF-8 "
-            "(-f UTF-16 for what Excel calls Unicode)"
-        )
+    require_utf8(lines, f"input {source.path}")
 
 
 def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pyspark
 
+from tests.jvm import LIGHT_JVM
+
 ROOT = Path(__file__).parents[2]
 SPARK = Path(pyspark.__file__).parent
 # Horovod keeps to interfaces that every host has: the name is the same on all.
 INTERFACE = "eth0"
 SHARED, SPARK_HOME, PROJECT = "/mnt/shared", "/mnt/spark", "/mnt/project"
 MASTER_PORT = 7077
-# Light on two cores that carry three hosts.
-LIGHT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def lacking() -> str | None:

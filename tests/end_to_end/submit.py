@@ -10,10 +10,10 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from tests.jvm import LIGHT_JVM
+
 ROOT = Path(__file__).parents[2]
-# In sessions that live for seconds the JVM's second compiler costs as much again as it saves. Without
-# it the room for compiled code would be too small (tests/spark/conftest.py).
-QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"}
+QUICK = {"SPARK_SUBMIT_OPTS": LIGHT_JVM}
 # Seconds after which a job hangs; on a busy machine it may take ten times as long as else.
 PATIENCE = 900
 

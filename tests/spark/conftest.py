@@ -18,19 +18,18 @@ from adc.session import spark_session
 from adc.settings import LakeSettings, Settings
 from adc.settings_layers import load_settings
 from adc.tables import Table
+from tests.jvm import LIGHT_JVM
 
 PROJECT = Path(__file__).parents[2]
 LOCAL = PROJECT / "conf" / "local.yaml"
 # For many small first queries on two cores: plans that are interpreted, fixed and lightly compiled more than
-# halve the time of a row of Delta operations (117 s to 49 s, session start and first use included). Without
-# the second compiler the JVM would keep 48 MB of compiled code, full after minutes: to remove some of it, and
-# compile it anew, took a quarter of its time. More room for what is young spares it collections.
+# halve the time of a row of Delta operations (117 s to 49 s, session start and first use included). More
+# room for what is young spares the JVM collections.
 QUICK = (
     "spark.master=local[2]",
     "spark.sql.codegen.wholeStage=false",
     "spark.sql.codegen.factoryMode=NO_CODEGEN",
-    "spark.driver.extraJavaOptions="
-    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Xmn512m",
+    f"spark.driver.extraJavaOptions={LIGHT_JVM} -Xmn512m",
     "spark.sql.shuffle.partitions=2",
     "spark.sql.adaptive.enabled=false",
 )

@@ -64,18 +64,8 @@ def test_odd_files_are_read_as_the_jobs_read_them_and_no_byte_is_changed(
     content, records, tmp_path, bundle_path
 ):
     (tmp_path / "odd.csv").write_bytes(content)
-    told = subprocess.run(
-        [
-            Path(sys.executable).with_name("adc"),
-            "classify",
-            "--csv",
-            tmp_path / "odd.csv",
-            "--bundle",
-            bundle_path,
-        ],
-        capture_output=True,
-        check=True,
-    )
+    adc, given = Path(sys.executable).with_name("adc"), ("--csv", tmp_path / "odd.csv")
+    told = subprocess.run([adc, "classify", *given, "--bundle", bundle_path], capture_output=True, check=True)
     lines = told.stdout.splitlines()[1:]
     assert len(lines) == len(records)
     assert all(record.encode() in line for line, record in zip(lines, records, strict=True))
@@ -92,7 +82,7 @@ def test_odd_files_are_read_as_the_jobs_read_them_and_no_byte_is_changed(
         ("id,text\n1,كيفك\n\n2,كيفك, شلونك\n", ", line 4: 3 fields, where the header has 2"),
         ('id,text\n1,كيفك\n2,"كيفك\n3,شلونك\n', ", line 3: unexpected end of data"),
         ('text\n"' + (LONGEST_FIELD + 1) * "x", ", line 2: field larger than field limit"),
-        ("id,text\n1,كيفك\n".encode("utf-16"), "is not UTF-8: convert it"),
+        ("id,text\n1,كيفك\n".encode("utf-16"), "is not UTF-8; convert it"),
     ],
 )
 def test_nothing_is_given_of_what_cannot_be_read(content, message, tmp_path, bundle_path):
