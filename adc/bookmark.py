@@ -1,6 +1,7 @@
 """How far runs have come in an input, so that the next one need not take it all again."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ MIXED = (
     "another run over the same input, under other settings, wrote at the same time as this one, and what is "
     "there now is of both: run the one that you want again"
 )
+# How often one that is torn is read, and seconds between: another run may be writing it right now.
+READS, READ_SECONDS = 5, 0.1
 # For the newer of the two, once the older has taken its bookmark away.
 RUN_BESIDE = "another run worked here under other settings meanwhile; run the same again, for a full pass"
 
@@ -77,12 +80,17 @@ class Bookmark:
         self.files.write_text(self.place, json.dumps({"rules": self.rules, "wrote": wrote, "noted": noted}))
 
     def _read(self) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = json.loads(self.files.read_text(self.place))
-        except ValueError:  # killed while it was written
-            return None
-        except Py4JJavaError:  # not there, as each file system says in words of its own
-            if self.files.exists(self.place):
-                raise
-            return None
-        return found if found.keys() >= {"rules", "wrote", "noted"} else None
+        for _ in range(READS):
+            try:
+                found: dict[str, Any] = json.loads(self.files.read_text(self.place))
+            except ValueError:
+                time.sleep(READ_SECONDS)
+            except Py4JJavaError as error:  # not there, as each file system says in words of its own
+                if not self.files.exists(self.place):
+                    return None
+                if "ChecksumException" not in str(error.java_exception):
+                    raise
+                time.sleep(READ_SECONDS)
+            else:
+                return found if found.keys() >= {"rules", "wrote", "noted"} else None
+        return None  # killed while it was written
