@@ -61,7 +61,8 @@ def cached_fits(
     if cache is None:
         return linear_fits(rows, labels, encoder, settings)
     source = Path(__file__).parents[1] / "adc"
-    fits = ("training/corpus", "training/evidence", "training/cross_fit", "model/evidence", "model/stack")
+    fitting = ("corpus", "evidence", "bayes", "cross_fit")
+    fits = (*(f"training/{name}" for name in fitting), "model/evidence", "model/stack")
     code = [(source / f"{name}.py").read_bytes() for name in fits]
     told = [settings.model.gram_min_count, settings.model.bayes_min_count, settings.train.plain_share]
     content = [rows.to_csv(), encoder, told, code]

@@ -2,38 +2,30 @@
 
 The training rows are parted into FOLDS by the hash of their author or text. Every model is fitted once
 without each fold, for that fold's rows, and once on all rows, for new text: independent tasks, which may run
-side by side.
+side by side. All of naive Bayes are one of them, since what they count is the same.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.preprocessing import StandardScaler
 
 from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.evidence import Evidence
-from adc.model.ngrams import gram_keys
-from adc.model.stack import BAYES_GRAMS, NEVER, Bayes, Judge, Stack, calibrated, read_by_bayes
+from adc.model.stack import NEVER, Judge, Stack, calibrated
+from adc.training.bayes import BayesFit, fit_bayes
 from adc.training.calibration import fit_temperature
-from adc.training.corpus import Corpus, by_class, frequent, in_row_order, occurrences
+from adc.training.corpus import Corpus, by_class, in_row_order
 from adc.training.evidence import EvidenceFit, fit_evidence
 from adc.training.folds import FOLDS, NONE
 
-# Smoothing of naive Bayes: docs/experiments.md.
-BAYES_SMOOTHING = 0.02
-
-
-class Task(NamedTuple):
-    """One fit: which model, and the fold that it may not see."""
-
-    model: Literal["evidence", "bayes"]
-    fold: int
+# What is fitted: evidence without this fold, or naive Bayes without each.
+Task = int | Literal["bayes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,37 +61,35 @@ def cross_fit(
 ) -> Linear:
     """Fits everything; `run` is a `map` whose calls may run side by side, in any place."""
     folds = (*range(FOLDS), NONE)
-    tasks = [Task("evidence", fold) for fold in folds]
-    if least.bayes:
-        tasks += [Task("bayes", fold) for fold in folds]
+    # Naive Bayes takes the longest, so it begins first.
+    tasks: list[Task] = ["bayes", *folds] if least.bayes else [*folds]
     results = dict(zip(tasks, run(partial(fit, corpus, encoder, least), tasks), strict=True))
-    fits: list[EvidenceFit] = [results[Task("evidence", fold)] for fold in folds]
+    fits: list[EvidenceFit] = [results[fold] for fold in folds]
     # One scale for all, from held-out rows: on rows that a model has seen its evidence is larger.
     scale = np.mean([fit.spread for fit in fits[:FOLDS]], axis=0)
     halves = np.split(in_row_order(corpus, [fit.scores for fit in fits[:FOLDS]]), 2, axis=1)
     members = [half / size for half, size in zip(halves, scale, strict=True)]
-    if least.bayes:
-        if any(result is None for result in results.values()):
-            raise UsageError(
-                f"too few training tweets for naive Bayes: no n-gram is in {least.bayes} of them; "
-                "set model.bayes_min_count=0"
-            )
-        members.append(in_row_order(corpus, [results[Task("bayes", fold)] for fold in folds[:FOLDS]]))
+    bayes: BayesFit | None = results.get("bayes")
+    if bayes:
+        members.append(bayes.scores)
+    elif least.bayes:
+        raise UsageError(
+            f"too few training tweets for naive Bayes: no n-gram is in {least.bayes} of them; "
+            "set model.bayes_min_count=0"
+        )
     return Linear(
         tuple(fit.evidence.scaled(scale) for fit in fits),
         teacher(corpus, members),
-        Stack(fit_judge(corpus, members), results.get(Task("bayes", NONE))),
+        Stack(fit_judge(corpus, members), bayes.bayes if bayes else None),
         corpus.by_text,
     )
 
 
-def fit(
-    corpus: Corpus, encoder: Encoder, least: Counts, task: Task
-) -> EvidenceFit | Bayes | np.ndarray | None:
+def fit(corpus: Corpus, encoder: Encoder, least: Counts, task: Task) -> EvidenceFit | BayesFit | None:
     """What `fit_evidence` or `fit_bayes` returns, as the task says."""
-    if task.model == "evidence":
-        return fit_evidence(corpus, encoder, least.grams, task.fold)
-    return fit_bayes(corpus, encoder, least.bayes, task.fold)
+    if task == "bayes":
+        return fit_bayes(corpus, encoder, least.bayes)
+    return fit_evidence(corpus, encoder, least.grams, task)
 
 
 def teacher(corpus: Corpus, members: Sequence[np.ndarray]) -> np.ndarray:
@@ -132,24 +122,3 @@ def fit_judge(corpus: Corpus, members: Sequence[np.ndarray], fold: int = NONE) -
         by_class(kernel, present, corpus.classes),
         (by_class(bias, present, corpus.classes) + bias_of_all).astype(np.float32),
     )
-
-
-def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int, fold: int) -> Bayes | np.ndarray | None:
-    """Multinomial naive Bayes over character n-grams: its scores (n, C) of a fold's rows; of none, itself.
-
-    None where no n-gram is in `min_count` texts.
-    """
-    rows, texts = corpus.fitted(fold), encoder.read(corpus.texts)
-    owners, keys = gram_keys(read_by_bayes(texts), *BAYES_GRAMS)
-    grams, columns = np.unique(keys, return_inverse=True)
-    counts = occurrences(owners, columns, (len(texts), len(grams)))
-    grams, counts = frequent(grams, counts, rows, min_count)
-    if not len(grams):
-        return None
-    model = MultinomialNB(alpha=BAYES_SMOOTHING).fit(counts[rows], corpus.labels[rows], corpus.weights[rows])
-    table = np.zeros((len(grams), corpus.classes), np.float32)
-    table[:, model.classes_] = (model.feature_log_prob_ - model.feature_log_prob_.mean(axis=0)).T
-    prior = np.full(corpus.classes, NEVER, np.float32)
-    prior[model.classes_] = model.class_log_prior_
-    bayes = Bayes.of(grams, table, prior)
-    return bayes if fold == NONE else bayes.scores([texts[row] for row in corpus.held_out(fold)])

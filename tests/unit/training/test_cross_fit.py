@@ -16,8 +16,9 @@ from adc.errors import UsageError
 from adc.model.encoder import Encoder
 from adc.model.ngrams import gram_keys
 from adc.settings import Settings
+from adc.training.bayes import fit_bayes
 from adc.training.corpus import Corpus
-from adc.training.cross_fit import Counts, cross_fit, fit_bayes, fit_judge
+from adc.training.cross_fit import Counts, cross_fit, fit_judge
 from adc.training.encoding import Encoding
 from adc.training.evidence import fit_evidence, idf, log_count_ratios
 from adc.training.folds import FOLDS, NONE, folds_of
@@ -83,6 +84,23 @@ def test_no_model_sees_the_labels_of_its_own_fold():
     for name, array in same[0].arrays().items():
         np.testing.assert_array_equal(array, same[1].arrays()[name])
     assert (all_rows[0].words[:] != all_rows[1].words[:]).any()
+
+
+def test_naive_bayes_without_a_fold_is_that_of_the_other_rows():
+    corpus = corpus_of()
+    fitted = fit_bayes(corpus, ENCODER, 2)
+    for fold in range(FOLDS):
+        rows, own = corpus.fitted(fold), corpus.held_out(fold)
+        texts = ENCODER.read(corpus.texts)
+        others = Corpus(
+            [corpus.texts[row] for row in rows],
+            corpus.labels[rows],
+            corpus.weights[rows],
+            np.arange(len(rows)) % FOLDS,
+            3,
+        )
+        alone = fit_bayes(others, ENCODER, 2).bayes
+        np.testing.assert_allclose(fitted.scores[own], alone.scores([texts[row] for row in own]), rtol=1e-5)
 
 
 def test_the_teacher_knows_the_true_label_better_than_the_noisy_one_says(linear):
@@ -243,7 +261,7 @@ def test_too_little_to_fit_on_is_told():
     with pytest.raises(UsageError, match="too few training tweets to fit linear models out of fold"):
         fit_evidence(corpus, ENCODER, 1, 0)
     corpus = Corpus(["كده", "واش"] * 3, np.array([0, 1] * 3), np.ones(6), np.array([0, 0, 1, 1, 2, 2]), 2)
-    assert fit_bayes(corpus, ENCODER, 5, 0) is None
+    assert fit_bayes(corpus, ENCODER, 5) is None
     corpus = corpus_of(noise=0)
     with pytest.raises(UsageError, match=r"no n-gram is in 5000 of them; set model\.bayes_min_count=0"):
         cross_fit(corpus, ENCODER, Counts(1, 5000))
