@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from adc.dialects import DIALECTS
 from adc.model.bundle import MANIFEST
 from adc.samples import SampleTweet
-from tests.end_to_end.submit import ROOT, Submitter
+from tests.end_to_end.submit import QUICK, ROOT, Submitter
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -57,10 +57,9 @@ def shown(cells: list[nbformat.NotebookNode]) -> str:
 
 @pytest.fixture(autouse=True)
 def environment(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ADC_LAKE__ROOT", str(lake))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("NOTEBOOK_EPOCHS", "1")
-    monkeypatch.setenv("NOTEBOOK_BATCH", "32")
+    small = {"NOTEBOOK_EPOCHS": "1", "NOTEBOOK_BATCH": "32"}
+    for name, value in {"ADC_LAKE__ROOT": str(lake), "PYTHONPATH": str(ROOT), **small, **QUICK}.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_the_corpus_is_explored() -> None:
