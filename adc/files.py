@@ -64,6 +64,20 @@ class Files:
         system, hadoop_path = self._at(path)
         system.delete(hadoop_path, True)
 
+    def delete_hollow(self, folder: str) -> None:
+        """Removes a folder that holds only hidden files and folders of such; of any other, those files.
+
+        What others write into it meanwhile stays.
+        """
+        system, hadoop_path = self._at(folder)
+        for name in self.names(folder):
+            if name.startswith("."):
+                self.delete(f"{folder}/{name}")
+            elif self.is_folder(f"{folder}/{name}"):
+                self.delete_hollow(f"{folder}/{name}")
+        with suppress(Py4JJavaError):  # it is not empty
+            system.delete(hadoop_path, False)
+
     def untouched(self, path: str, seconds: float) -> bool:
         """Whether all files under a folder were written more than so many seconds ago, or it made, if empty.
 

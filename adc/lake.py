@@ -17,6 +17,8 @@ from adc.files import Files, local_path
 from adc.settings import LakeSettings
 from adc.tables import Table
 
+# Where a table's versions are, in its folder.
+LOG = "_delta_log"
 # Files below this size count as small (Delta's own OPTIMIZE aims at 1 GiB).
 SMALL_FILE_BYTES = 32 * 1024 * 1024
 
@@ -91,7 +93,7 @@ class Lake:
         folder = self.path(table.name)
         # Another job, which makes it, makes the folder of its log before the first version in it.
         made = DeltaTable.isDeltaTable(self.spark, folder)
-        return bool(made) and self.files.has(f"{folder}/_delta_log", r"\d.*")
+        return bool(made) and self.files.has(f"{folder}/{LOG}", r"\d.*")
 
     def require(self, table: Table, remedy: str) -> None:
         """Raises UsageError, with what to do, if the table has not been made."""
@@ -122,7 +124,24 @@ class Lake:
             # Which does nothing, too, where another job has only begun to make it. Then this fails.
             self.handle(table)
 
-        retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
+        try:
+            retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
+        except AnalysisException:
+            if not self._is_half_made(table):
+                raise
+            # For so long nobody makes it: who began was killed.
+            self.files.delete_hollow(self.path(table.name))
+            make()
+
+    def _is_half_made(self, table: Table) -> bool:
+        """Whether all there is of a table is its log's folder, without a version."""
+        folder = self.path(table.name)
+        return (
+            not self._catalog
+            and self.files.exists(folder)
+            and self.files.names(folder) == [LOG]
+            and not self.exists(table)
+        )
 
     def _add_columns(self, table: Table) -> None:
         there = {name.lower() for name in self.handle(table).toDF().columns}

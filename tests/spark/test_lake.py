@@ -197,6 +197,15 @@ def test_a_table_that_another_job_is_making_is_not_there_yet(bare, monkeypatch):
     assert (bare.exists(RAW_TWEETS), bare.version(RAW_TWEETS)) == (True, 0)
 
 
+def test_a_table_that_a_killed_job_has_begun_to_make_is_made(bare, monkeypatch):
+    log = Path(bare.root.removeprefix("file:")) / "raw_tweets" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.7c1f.tmp").touch()
+    monkeypatch.setattr("adc.conflicts.backoff", lambda attempt: 0.0)
+    bare.ensure(RAW_TWEETS)
+    assert (bare.exists(RAW_TWEETS), bare.version(RAW_TWEETS)) == (True, 0)
+
+
 def test_what_belongs_together_is_written_again_where_others_wrote_the_same_rows_between(job, lake):
     one, other = job("clean").lake, job("clean").lake
     keys = one.spark.createDataFrame([("1",)], "id STRING")
