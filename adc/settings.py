@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-# The one setting that is a secret of ours; Spark's own are told by their names, as Spark does itself.
+# The one setting that is a secret of ours; Spark's own are told by their names, as Spark does itself, which
+# does not know those of Azure's and Google's stores.
 SECRET = "scrape.token"
-SPARK_SECRETS = re.compile("(?i)secret|password|token|access[.]?key")
+SPARK_SECRETS = re.compile(r"(?i)secret|password|token|(access|account|private|encryption)[.]?key|[.]sas[.]")
 HIDDEN = "**********"
 
 Share = Annotated[float, Field(ge=0, le=1)]

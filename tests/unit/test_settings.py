@@ -304,18 +304,17 @@ def test_errors_do_not_show_the_token(tmp_path, environ):
 
 
 def test_secrets_of_sparks_own_are_masked_too(tmp_path):
-    settings = load(
-        tmp_path,
-        "spark: {spark.hadoop.fs.s3a.secret.key: hush, spark.hadoop.fs.s3a.session.token: hush, "
-        "spark.ssl.keyPassword: hush, spark.x: shown}",
+    secret = (
+        "spark.hadoop.fs.s3a.secret.key",
+        "spark.hadoop.fs.s3a.session.token",
+        "spark.hadoop.fs.azure.account.key.store.dfs.core.windows.net",
+        "spark.hadoop.fs.azure.sas.container.store.blob.core.windows.net",
+        "spark.hadoop.fs.gs.auth.service.account.private.key",
+        "spark.ssl.keyPassword",
     )
+    settings = load(tmp_path, f"spark: {{{', '.join(f'{key}: hush' for key in secret)}, spark.x: shown}}")
     assert settings.spark["spark.hadoop.fs.s3a.secret.key"] == "hush"
-    assert changed(settings) == {
-        "spark.hadoop.fs.s3a.secret.key": "**********",
-        "spark.hadoop.fs.s3a.session.token": "**********",
-        "spark.ssl.keyPassword": "**********",
-        "spark.x": "shown",
-    }
+    assert changed(settings) == dict.fromkeys(secret, "**********") | {"spark.x": "shown"}
 
 
 def test_every_setting_is_described_once():
