@@ -88,8 +88,7 @@ class Waves:
         """
         lake = self.job.lake
         lake.ensure(target)
-        place = f"{lake.between(source, target)}/{kind}/bookmark"
-        self.bookmark = bookmark = Bookmark(lake.files, place, rules)
+        self.bookmark = bookmark = self._bookmark(source, target, rules, kind)
         noted = None if anew else bookmark.noted()
         if noted is None:
             self.job.say("a full pass: no earlier run over these tables under these settings is known")
@@ -111,6 +110,26 @@ class Waves:
             self._stream(lake.changes(source), bookmark, None)
         if bookmark.noted() is None:
             self.job.say(RUN_BESIDE)
+
+    def foretell(
+        self,
+        number: int,
+        tweets: str,
+        source: Table,
+        target: Table,
+        rules: str,
+        kind: str = "all",
+        anew: bool = False,
+    ) -> None:
+        """Says in a dry run which of so many `tweets` in `source` `stream` would take."""
+        known = not anew and self.job.lake.exists(target)
+        goes_on = known and self._bookmark(source, target, rules, kind).noted() is not None
+        which = "those that are new or changed since the last run" if goes_on else "all"
+        self.job.say(f"dry run: of {number:,} {tweets} {which} would be taken")
+
+    def _bookmark(self, source: Table, target: Table, rules: str, kind: str) -> Bookmark:
+        lake = self.job.lake
+        return Bookmark(lake.files, f"{lake.between(source, target)}/{kind}/bookmark", rules)
 
     def _stream(self, source: DataFrame, bookmark: Bookmark, noted: Mapping[str, str] | None) -> None:
         """Goes on from the checkpoint that is noted, or begins another: a run beside may use the last."""

@@ -47,12 +47,11 @@ def clean(job: Job, path: str | None = None, full: bool = False) -> None:
             return
     else:
         job.lake.require(RAW_TWEETS, "run scrape first, or give --input")
-        if job.dry_run:
-            job.say(
-                f"dry run: {job.lake.read(RAW_TWEETS).where(FOUND).count():,} found tweets are there to clean"
-            )
-            return
         waves = Waves(job, lambda rows: cleaned(job, rows), lambda staged: commit_cleaned(job, staged))
+        if job.dry_run:
+            found = job.lake.read(RAW_TWEETS).where(FOUND).count()
+            waves.foretell(found, "found tweets", RAW_TWEETS, CLEAN_TWEETS, rules, anew=full)
+            return
         waves.stream(RAW_TWEETS, CLEAN_TWEETS, rules, anew=full)
     job.wrote(CLEAN_TWEETS, QUARANTINE)
     for table in (CLEAN_TWEETS, QUARANTINE):

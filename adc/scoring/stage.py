@@ -52,9 +52,6 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
             return
     else:
         lake.require(CLEAN_TWEETS, "run clean first, or give --input")
-        if job.dry_run:
-            job.say(f"dry run: {lake.read(CLEAN_TWEETS).count():,} clean tweets are there to score")
-            return
         for name in kept:
             if name.lower() not in map(str.lower, lake.read(CLEAN_TWEETS).columns):
                 raise UsageError(
@@ -63,6 +60,10 @@ def score(job: Job, path: str | None = None, bundle_path: str | None = None, rep
                 )
         if kept:
             rules += f"-{hashlib.sha256(','.join(kept).encode()).hexdigest()[:8]}"
+        if job.dry_run:
+            number = lake.read(CLEAN_TWEETS).count()
+            waves.foretell(number, "clean tweets", CLEAN_TWEETS, PREDICTIONS, rules, bundle.model, replace)
+            return
         waves.stream(CLEAN_TWEETS, PREDICTIONS, rules, bundle.model, anew=replace)
     job.wrote(PREDICTIONS)
     lake.ensure(PREDICTIONS)

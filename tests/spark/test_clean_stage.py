@@ -287,6 +287,19 @@ def test_an_archive_that_says_less_takes_nothing_away(lake, run, tmp_path):
     assert contents(lake, CLEAN_TWEETS, "dialect", "author") == [(None, "somebody")]
 
 
+def test_a_dry_run_over_raw_tweets_says_which_would_be_taken(lake, job, run, capsys):
+    put(lake, {"id": "1", "text": GOOD}, {"id": "2", "text": None, "status": "missing"})
+    for full, before, which in (
+        (False, False, "all"),
+        (False, True, "those that are new or changed since the last run"),
+        (True, True, "all"),
+    ):
+        if before:
+            run()
+        clean(job("clean", dry_run=True), full=full)
+        assert f"dry run: of 1 found tweets {which} would be taken" in capsys.readouterr().out
+
+
 def test_what_cannot_be_cleaned_is_refused_and_a_dry_run_touches_nothing(
     job, lake, lake_root, tmp_path, capsys
 ):
