@@ -37,10 +37,15 @@ def together(lake: Lake, written: Sequence[tuple[Table, DataFrame]], write: Call
 
 def _written_beside(lake: Lake, table: Table, since: int, keys: DataFrame) -> bool:
     """Whether others than this lake's writer have changed rows of these keys after this version."""
+    theirs = changes_of_others(lake, table, since)
+    return theirs is not None and not theirs.join(keys, keys.columns, "left_semi").isEmpty()
+
+
+def changes_of_others(lake: Lake, table: Table, since: int) -> DataFrame | None:
+    """The change feed of what others than this lake's writer have committed after this version."""
     newer = lake.version(table) - since
     history = lake.handle(table).history(newer).collect() if newer else ()
     of_others = [row["version"] for row in history if row["userMetadata"] != lake.writer]
     if not of_others:
-        return False
-    theirs = lake.changes_since(table, min(of_others)).where(F.col("_commit_version").isin(of_others))
-    return not theirs.join(keys, keys.columns, "left_semi").isEmpty()
+        return None
+    return lake.changes_since(table, min(of_others)).where(F.col("_commit_version").isin(of_others))

@@ -45,6 +45,7 @@ class Fetcher:
     run_id: str
     gate: tuple[str, int]
     gate_key: str = field(repr=False)
+    witness: str | None = None
 
     def fetch(self, ids: DataFrame) -> DataFrame:
         """The outcome of every (id, id_num, dialect); no row for one left unasked by a stop."""
@@ -60,7 +61,7 @@ class Fetcher:
 
             def ask(rows: pa.Table) -> pa.RecordBatch:
                 listed = {row["id"]: row for row in rows.to_pylist()}
-                outcomes = look_up(api, self.policy, list(listed), gate)
+                outcomes = look_up(api, self.policy, list(listed), gate, self.witness)
                 stamp = {"fetched_at": datetime.datetime.now(datetime.UTC), "run_id": self.run_id}
                 records = [listed[outcome.id] | vars(outcome) | stamp for outcome in outcomes]
                 return pa.RecordBatch.from_pylist(records, schema=FETCHED)

@@ -7,6 +7,7 @@ from adc.errors import UsageError
 from adc.job import Job
 from adc.scraping.worklist import ROUNDED, ROUNDED_BY_CHANCE, WRITTEN_ROUNDED, WorkList
 from adc.tables import QUARANTINE, RAW_TWEETS
+from adc.together import changes_of_others
 
 EXAMPLES = 3
 # Ids are said to look rounded when so many times as many do as would by chance.
@@ -33,13 +34,13 @@ def report(job: Job, path: str, work: WorkList) -> None:
     job.count(input=figures["input"], invalid=figures["invalid"], duplicate=figures["duplicate"])
     if conflicts:
         job.count(label_conflict=conflicts)
-    job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=0)
+    job.count(already=figures["usable"] - asked, asked=asked, found=0, missing=0, failed=0, unasked=asked)
     refused = {
         reason: work.checked.where(F.col("reason") == reason) for reason in ("invalid_id", "two_labels")
     }
     for reason, rows in (refused | {"label_conflict": work.conflict}).items():
         if examples := _examples(rows):
-            job.say(f"{reason}: for example {examples}; all are in quarantine")
+            job.say(f"{reason}: for example {examples}; all go to quarantine")
     if number := figures["written_rounded"]:
         job.count(looks_rounded=number)
         job.say(
@@ -77,8 +78,7 @@ def keep_labels(job: Job, work: WorkList) -> None:
     """Quarantines what is wrong with the list, ends that of what it puts right, and takes new labels."""
     id_, unusable = F.col("id"), work.checked.where("reason IS NOT NULL")
     refused = job.refused(unusable, id_, F.col("reason"), F.struct("id", "labels", "occurrences"))
-    known = F.struct("id", "dialect", "known_dialect")
-    conflicts = job.refused(work.conflict, id_, F.lit("label_conflict"), known)
+    conflicts = _refused_labels(job, work.conflict)
     # What is no id stays: nothing tells which id has come in its place.
     over_labels = (F.col("stage") == job.stage) & F.col("reason").isin("two_labels", "label_conflict")
     there = job.lake.read(QUARANTINE).where(over_labels).select("stage", "row_key")
@@ -98,3 +98,27 @@ def keep_labels(job: Job, work: WorkList) -> None:
         insert=False,
         bounded_by="id_num",
     )
+
+
+def refuse_late_conflicts(job: Job, work: WorkList, since: int) -> None:
+    """Quarantines labels of the list that contradict those which others gave the ids after this version."""
+    theirs = changes_of_others(job.lake, RAW_TWEETS, since)
+    if theirs is None:
+        return
+    labels = theirs.select("_change_type", "id", "id_num", F.col("dialect").alias("known_dialect"))
+    before = labels.where("_change_type = 'update_preimage'").select("id_num", "known_dialect")
+    given = labels.where("_change_type <> 'update_preimage'").distinct()
+    new = given.join(before, ["id_num", "known_dialect"], "left_anti")
+    late = new.join(work.usable.select("id", "dialect"), "id").where("dialect <> known_dialect")
+    staged = f"{job.staging}/late"
+    late.select("id", "dialect", "known_dialect").write.parquet(staged)
+    late = job.lake.spark.read.parquet(staged)
+    if number := late.count():
+        job.count(label_conflict=number)
+        job.say(f"label_conflict: for example {_examples(late)}, which another run has labelled meanwhile")
+        job.quarantine(_refused_labels(job, late))
+
+
+def _refused_labels(job: Job, conflict: DataFrame) -> DataFrame:
+    known = F.struct("id", "dialect", "known_dialect")
+    return job.refused(conflict, F.col("id"), F.lit("label_conflict"), known)

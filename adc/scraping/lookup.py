@@ -42,15 +42,18 @@ class Turns(Protocol):
         """Waits so long, but no longer than the job goes on."""
 
 
-def look_up(api: LookupApi, policy: Policy, ids: Sequence[str], turns: Turns) -> list[Outcome]:
+def look_up(
+    api: LookupApi, policy: Policy, ids: Sequence[str], turns: Turns, witness: str | None = None
+) -> list[Outcome]:
     """An outcome for every id, in their order; when the job is stopped, for those judged by then.
 
     A batch that is refused, or fails every time, is split to find the ids that cause it. One id of it is
     asked alone first, whose answer shows that the API is in order, then both halves, before either is split
     again: so bad ids never make a long row of failures. What the API has refused as too large is not asked
-    again, of this batch or the next. Ids that fail while it serves nothing, to anybody, are not judged.
+    again, of this batch or the next. Ids that fail while it serves nothing, to anybody, are not judged;
+    `witness`, an id that it has had, is asked for to tell whether it does where nobody else asks.
     """
-    batch = _Batch(api, policy, turns, lone=len(ids) == 1)
+    batch = _Batch(api, policy, turns, lone=len(ids) == 1, witness=witness)
     parts = deque([(list(dict.fromkeys(ids)), 0)] if ids else [])  # with the requests they were in before
     with suppress(StoppedError):
         while parts:
@@ -71,12 +74,14 @@ class _Batch:
     """A batch on its way: what its answers have settled, and whether the API serves anybody meanwhile.
 
     judged, failed: outcomes by id; the latter hold only if the API is `served` at all. lone: it is of one id.
+    witness: an id that the API has had.
     """
 
     api: LookupApi
     policy: Policy
     turns: Turns
     lone: bool
+    witness: str | None = None
     judged: dict[str, Outcome] = field(default_factory=dict)
     failed: dict[str, Outcome] = field(default_factory=dict)
     served: bool = False
@@ -90,9 +95,10 @@ class _Batch:
         """
         if len(part) > self.api.most:
             return Decision(Action.SPLIT, harmless=True), requests
-        attempt, pauses = 1, 0
+        attempt, pauses, before = 1, 0, None
         while True:
             by_now = self.turns.enter()
+            before = by_now if before is None else before
             self.served_before = by_now if self.served_before is None else self.served_before
             response, answers = self.api.ask(part)
             requests += 1
@@ -106,9 +112,20 @@ class _Batch:
                 pauses += 1
             else:
                 break
+        # Where nobody else is served meanwhile.
+        if decision.action is Action.FAIL and self.witness and by_now == before:
+            self._ask_for_the_witness(self.witness)
         if response.status == TOO_LARGE:
             self.api.most = min(self.api.most, max(1, len(part) // 2))
         return decision, requests
+
+    def _ask_for_the_witness(self, witness: str) -> None:
+        """Once: where it is served what has failed is to blame itself. Raises StoppedError."""
+        self.turns.enter()
+        response, _ = self.api.ask([witness])
+        decision = self.policy.decide(response, 1, 1)
+        self.served = self.served or decision.action is Action.ACCEPT
+        self.turns.leave(decision, {})
 
     def _settle(
         self,

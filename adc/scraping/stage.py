@@ -22,7 +22,7 @@ from adc.scraping.fetch import Fetcher
 from adc.scraping.gate import GateServer
 from adc.scraping.id_order import WavesInIdOrder, first_wave, parted, placed
 from adc.scraping.limiter import Limiter
-from adc.scraping.listed import keep_labels, report
+from adc.scraping.listed import keep_labels, refuse_late_conflicts, report
 from adc.scraping.lookup import UNREQUESTED
 from adc.scraping.pace import STATUSES, Pace
 from adc.scraping.policy import Policy
@@ -50,6 +50,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
         raise UsageError(f"scrape.batch_size={size}: scrape.api={api} takes at most {most} ids a request")
     with _api(job, ids) as (url, path):
         rows, set_aside = checked_archive(job, Source(path), id_rows)
+        since = job.lake.version(RAW_TWEETS) if job.lake.exists(RAW_TWEETS) else -1
         work = plan(rows, job.lake.read(RAW_TWEETS), retry)
         try:
             report(job, path, work)
@@ -59,6 +60,7 @@ def scrape(job: Job, ids: str | None = None, retry: Sequence[str] = (), limit: i
             set_aside()
             keep_labels(job, work)
             _ask(job, work, url, limit)
+            refuse_late_conflicts(job, work, since)
         finally:
             work.unpersist()
     job.wrote(RAW_TWEETS, QUARANTINE)
@@ -156,7 +158,14 @@ def _fetcher(job: Job, url: str, policy: Policy, gate: GateServer) -> Fetcher:
         run_id=job.run_id,
         gate=gate.address,
         gate_key=gate.key,
+        witness=_witness(job),
     )
+
+
+def _witness(job: Job) -> str | None:
+    """An id that the API has had, if any: whether it serves this one tells an outage from ids to blame."""
+    row = job.lake.read(RAW_TWEETS).where("status = 'found'").select("id").first()
+    return row["id"] if row else None
 
 
 def _require_served(job: Job, gate: GateServer, unserved: int) -> None:

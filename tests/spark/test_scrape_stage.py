@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from adc.errors import RunError, UsageError
@@ -10,6 +12,7 @@ from adc.scraping.stage import commit_outcomes, scrape
 from adc.scraping.worklist import plan
 from adc.tables import QUARANTINE, RAW_TWEETS
 from tests.spark.contents import NOON, compacted, contents, merged_by_range, raw_rows, rows
+from tests.unit.scraping.odd_api import api as odd_api
 from tests.unit.scraping.odd_api import documented, x_api
 
 pytestmark = pytest.mark.spark
@@ -285,6 +288,25 @@ def test_the_last_ids_of_a_list_stay_unasked_in_an_outage(job, lake, ids):
     assert checked(again) == {"input": 3, "asked": 3, "found": 1, "missing": 2}
 
 
+def test_ids_that_always_fail_are_settled_where_the_api_serves_a_tweet_that_it_has_had(job, lake, ids):
+    lake.append(RAW_TWEETS, raw_rows(lake, {"id": "9", "text": "نص"}))
+    with odd_api(lambda ids: (200, b'{"9": "x"}', {}) if ids == ["9"] else (500, b"", {})) as url:
+        run = job("scrape", scrape__url=url, scrape__max_attempts=1)
+        scrape(run, ids("1,", "2,"))
+    assert checked(run) == {"input": 2, "asked": 2, "failed": 2}
+    known = [("1", "failed", None), ("2", "failed", None), ("9", "found", "نص")]
+    assert contents(lake, RAW_TWEETS, "id", "status", "text") == known
+
+
+def test_a_run_that_fails_before_it_asks_has_asked_for_nothing(job, ids):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = job("scrape", scrape__url="http://127.0.0.1:9/", scrape__gate_port=port)
+        with pytest.raises(RunError, match=f"port {port} "):
+            scrape(run, ids("1,", "2,"))
+    assert checked(run) == {"input": 2, "asked": 2, "unasked": 2}
+
+
 def test_one_task_may_have_all_requests_under_way(job, ids):
     with LookupServer({}, Behaviour(latency=0.3)) as server:
         run = job("scrape", scrape__url=server.url, scrape__batch_size=1, scrape__in_flight=6)
@@ -322,6 +344,28 @@ def test_an_outcome_only_improves(job, lake):
         for n, (before, _, after, written) in enumerate(cases, 10)
         if after
     ]
+
+
+def test_a_label_that_contradicts_what_another_run_commits_meanwhile_is_quarantined(
+    job, lake, ids, monkeypatch
+):
+    lake.append(RAW_TWEETS, raw_rows(lake, {"id": "4", "text": "نص"}))
+
+    def beside(run, outcomes):
+        labels = zip("1234", ("SA", "EG", None, "SA"), strict=True)
+        known = [{"id": id_, "dialect": label, "run_id": "other", "text": "نص"} for id_, label in labels]
+        other = job("scrape")
+        commit_outcomes(other, raw_rows(lake, *known))
+        return commit_outcomes(run, outcomes)
+
+    monkeypatch.setattr("adc.scraping.stage.commit_outcomes", beside)
+    with LookupServer({}) as server:
+        run = job("scrape", scrape__url=server.url)
+        scrape(run, ids("1,EG", "2,EG", "3,EG", "5,EG"))
+    assert run.counts["label_conflict"] == 1
+    assert contents(lake, QUARANTINE, "row_key", "reason") == [("1", "label_conflict")]
+    labels = [("1", "SA"), ("2", "EG"), ("3", "EG"), ("4", "SA"), ("5", "EG")]
+    assert contents(lake, RAW_TWEETS, "id", "dialect") == labels
 
 
 def test_a_label_that_is_put_right_leaves_quarantine(job, lake):

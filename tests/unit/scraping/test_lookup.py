@@ -248,6 +248,19 @@ def test_ids_that_fail_while_the_api_serves_nothing_are_not_judged(ids):
     assert [outcome.status for outcome in outcomes] == ["failed"] * len(ids)
 
 
+@pytest.mark.parametrize("ids", [["1"], [str(number) for number in range(1, 20)]])
+def test_ids_that_fail_where_a_witness_is_served_are_to_blame_themselves(ids):
+    asker, patience = Policy(3), Policy(3).patience(1)
+    with api(lambda ids: found(ids) if ids == ["99"] else (500, b"", {})) as url:
+        turns = Turns(patience, alone=True)
+        outcomes = look_up(BatchApi(url, None, 5.0, 1 << 20), asker, ids, turns, witness="99")
+    assert [(outcome.id, outcome.error) for outcome in outcomes] == [(each, "HTTP 500") for each in ids]
+    assert (turns.limiter.served, turns.counts) == (len(ids), {"failed": len(ids)})
+    with answering(b"", 500) as url:
+        turns = Turns(patience, alone=True)
+        assert look_up(BatchApi(url, None, 5.0, 1 << 20), asker, ids, turns, witness="99") == []
+
+
 def test_the_first_id_of_a_batch_is_judged_by_what_the_api_serves_after_it():
     with api(lambda ids: (400, b"{}", {}) if "1" in ids else found(ids)) as url:
         outcomes, _, _ = asked(url, ["1", "2", "3"], alone=True)
