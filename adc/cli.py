@@ -1,14 +1,18 @@
 """The command adc: what needs neither Spark nor TensorFlow."""
 
 import argparse
+import codecs
+import io
 import os
+import select
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from typing import Any
 
 from adc.errors import AdcError, UsageError
 
-LINES_AT_ONCE = 1000
+# Of standard input: some 2,000 tweets, if so many are there.
+BYTES_AT_ONCE = 1 << 18
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,24 +47,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
-    """The texts given as arguments, else the lines of standard input, in lists."""
-    lines = iter(args.text or _standard_input())
-    while some := list(islice(lines, LINES_AT_ONCE)):
-        yield some
+    """The texts given as arguments, else the lines of standard input, in lists; each is answered at once."""
+    for lines in [args.text] if args.text else _standard_input():
+        yield lines
+        sys.stdout.flush()
 
 
-def _standard_input() -> Iterator[str]:
+def _standard_input() -> Iterator[list[str]]:
+    """Its lines, as many at once as are there: who writes one may wait for what is told of it."""
     from adc.texts import require_utf8
 
     if sys.stdin is None:
         raise UsageError("there is no standard input; give a text")
     # A byte order mark is no part of the first text.
-    sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # type: ignore[union-attr]
-    lines = (line.rstrip("\r\n") for line in sys.stdin)
-    first = list(islice(lines, LINES_AT_ONCE))
-    require_utf8(first, "standard input")
-    yield from first
-    yield from lines
+    utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
+    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+    stdin: Any = sys.stdin.buffer
+    chunk, rest, checked = b"any", "", False
+    while chunk:
+        chunk = stdin.read1(BYTES_AT_ONCE)
+        while (
+            chunk and len(chunk) < BYTES_AT_ONCE and _more_is_there() and (more := stdin.read1(BYTES_AT_ONCE))
+        ):
+            chunk += more
+        *lines, rest = (rest + decoder.decode(chunk, final=not chunk)).split("\n")
+        if rest and not chunk:
+            lines.append(rest)
+        if lines and not checked:
+            require_utf8(lines, "standard input")
+            checked = True
+        if lines:
+            yield lines
+
+
+def _more_is_there() -> bool:
+    """Whether standard input need not be waited for; where that cannot be told, it is."""
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):
+        return True
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import adc
-from adc.cli import LINES_AT_ONCE, main
+from adc.cli import main
 from adc.settings import describe
 from adc.tables import PREDICTIONS
 
@@ -42,12 +42,22 @@ def test_output_is_utf_8_whatever_the_locale():
 
 
 def test_clean_on_lines_of_standard_input(monkeypatch, capsys):
-    lines = ["@a كيفك؟", "", "تمااااام\r"] + [f"سطر {number}" for number in range(LINES_AT_ONCE)]
+    monkeypatch.setattr("adc.cli.BYTES_AT_ONCE", 7)
+    lines = ["@a كيفك؟", "", "تمااااام\r", *(f"سطر {number}" for number in range(20))]
     typed(monkeypatch, "\n".join(lines).encode() + b"\nhalf \xff a byte")
     assert main(["clean", "--profile", "model"]) == 0
     cleaned = capsys.readouterr().out.split("\n")
     assert cleaned[:3] == ["<user> كيفك ؟", "", "تماام"]
-    assert cleaned[3:] == ["سطر <num>"] * LINES_AT_ONCE + ["half \ufffd a byte", ""]
+    assert cleaned[3:] == ["سطر <num>"] * 20 + ["half \ufffd a byte", ""]
+
+
+def test_who_writes_a_line_is_answered_before_the_next():
+    with start(COMMAND, "clean") as cleaning:
+        assert cleaning.stdin and cleaning.stdout
+        for line in ("كيفك", "شلونك"):
+            cleaning.stdin.write(f"{line}\n".encode())
+            cleaning.stdin.flush()
+            assert cleaning.stdout.readline().decode() == f"{line}\n"
 
 
 @pytest.mark.parametrize("encoding", ["cp1256", "utf-16"])
@@ -89,7 +99,7 @@ def test_classify_in_a_line_a_text(bundle_path, tiny_bundle, monkeypatch, capsys
 
 
 def test_classify_as_json_lines(bundle_path, tiny_bundle, monkeypatch, capsys):
-    texts = TEXTS + ["كلمة"] * LINES_AT_ONCE
+    texts = TEXTS + ["كلمة"] * 1000
     typed(monkeypatch, "\n".join(texts).encode())
     assert main(["classify", "--json", "--bundle", bundle_path]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
