@@ -13,8 +13,11 @@ from adc.job import Job
 from adc.tables import CLEAN_TWEETS, SPLITS
 from adc.training.shards import class_counts, tweet_counts
 
-# Rules without which a profile is not one to train on, and what it leaves.
+# Rules without which a profile is not one to train on, and what it leaves. Links hold handles, too.
 NEEDED_RULES = {
+    "unicode": "full-width signs as they are, and a model would learn the user handles behind such an @",
+    "urls": "links in: a model would learn the user handles in them",
+    "emails": "e-mail addresses in: a model would learn them, not dialects",
     "mentions": "user handles in: a model would learn authors, not dialects",
     "white_space": "white space as it is, and words would hold line breaks",
 }
