@@ -1,7 +1,9 @@
 """What a training counts before it begins, and what it refuses: data, profiles and ranks unfit for it."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -27,19 +29,26 @@ def threads_a_rank(job: Job) -> int:
     """Cores of a task slot; raises UsageError for more ranks than slots."""
     spark, ranks = job.lake.spark, job.settings.train.num_proc
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    slots = spark.sparkContext.defaultParallelism // threads
+    # What its default parallelism says may be a setting, and knows no GPUs.
+    context: Any = spark._jsc.sc()
+    slots = context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())
     if ranks > slots:
-        # Executors that come by need come for tasks, and no rank is one before all have a slot.
         dynamic = spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
-        remedy = (
-            "spark.dynamicAllocation.enabled=false, with spark.executor.instances"
-            if dynamic
-            else "while executors still register: spark.scheduler.minRegisteredResourcesRatio=1"
-        )
+        remedy = more_slots(str(spark.sparkContext.master), dynamic, ranks * threads)
         raise UsageError(
             f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each ({remedy})"
         )
     return threads
+
+
+def more_slots(master: str, dynamic: bool, cores: int) -> str:
+    """By which option a Spark of this master has enough task slots; `dynamic`: executors come by need."""
+    if re.match(r"local(\[|$)", master):
+        return f"--master local[{cores}]"
+    if dynamic:
+        # They come for tasks, and no rank is one before all have a slot.
+        return "spark.dynamicAllocation.enabled=false, with spark.executor.instances"
+    return "while executors still register: spark.scheduler.minRegisteredResourcesRatio=1"
 
 
 def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:

@@ -14,6 +14,7 @@ from adc.model.bundle import MANIFEST
 from adc.model.store import open_bundle
 from adc.tables import CLEAN_TWEETS
 from adc.training import stage
+from adc.training.checks import threads_a_rank
 from adc.training.provenance import provenance
 from adc.training.shards import collected_corpus
 from adc.training.stage import prepared_once, store_or_keep, train
@@ -148,7 +149,6 @@ def test_labels_that_can_be_none_are_refused_unless_they_are_named(job, lake, tm
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"train__num_proc": 3}, "train.num_proc=3: Spark has 2 task slots"),
         ({"train__patience": 1}, "train.patience=1: no labelled tweets in the split val to stop by"),
         ({"train__tensorboard": "/dev/null/logs"}, "train.tensorboard=/dev/null/logs: .*Not a directory"),
         ({"model__evidence": False, "model__embedding": 0}, "the network would read nothing"),
@@ -159,6 +159,19 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_fitted(job, lake
     learnable_rows(lake)
     with pytest.raises(UsageError, match=message):
         train(job("train", **given))
+
+
+def test_slots_are_what_spark_has_whatever_parallelism_is_set(job, spark):
+    conf = spark._jsc.sc().conf()
+    conf.set("spark.default.parallelism", "9")
+    try:
+        assert spark.sparkContext.defaultParallelism == 9
+        assert threads_a_rank(job("train", train__num_proc=2)) == 1
+        message = r"train.num_proc=3: Spark has 2 task slots, a rank needs one each \(--master local\[3\]\)"
+        with pytest.raises(UsageError, match=message):
+            threads_a_rank(job("train", train__num_proc=3))
+    finally:
+        conf.remove("spark.default.parallelism")
 
 
 def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle, tmp_path):
