@@ -15,8 +15,9 @@ from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.duplicates import labelled_tweets
 from adc.errors import RunError, UsageError
+from adc.files import Files
 from adc.job import Job
-from adc.model.bundle import MANIFEST, Bundle
+from adc.model.bundle import CARD, EVIDENCE, MANIFEST, STACK, VOCABULARY, WEIGHTS, Bundle
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
@@ -37,6 +38,8 @@ from adc.training.watch import ranks_watched
 # What a run has prepared, in its own folder in the training's: the shards, and the bundle that is to be,
 # which is there once they are.
 SHARDS, PREPARED = "shards", "prepared"
+# The files of a bundle without its manifest.
+PARTS = {CARD, EVIDENCE, STACK, VOCABULARY, WEIGHTS}
 
 
 def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
@@ -244,7 +247,7 @@ def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool) ->
     Raises UsageError for another bundle or a damaged one, unless `replacing`, and for what never was one.
     """
     files = job.lake.files
-    if not files.exists(place):
+    if not files.exists(place) or _begun(files, place):
         return False
     try:
         there = open_bundle(files, place)
@@ -264,3 +267,14 @@ def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool) ->
     job.say(f"nothing to do: {place} holds this very bundle, {there.model}")
     _conclude(job, there, place)
     return True
+
+
+def _begun(files: Files, place: str) -> bool:
+    """Whether a folder is empty, or holds only files of a bundle that has no manifest yet.
+
+    So an upload that was killed leaves it where renaming is a copy. A README.md alone may be anybody's.
+    """
+    if not files.is_folder(place):
+        return False
+    names = files.names(place)
+    return names != [CARD] and PARTS.issuperset(names)

@@ -213,6 +213,31 @@ def test_another_bundle_is_replaced_where_that_is_asked_for_and_nothing_else_is(
     assert (tmp_path / "diary.txt").exists()
 
 
+@pytest.mark.parametrize(
+    ("there", "in_the_way"),
+    [
+        ([], False),
+        (["README.md", "weights.npz", "evidence.npz"], False),
+        (["README.md"], True),
+        (["weights.npz", "diary.txt"], True),
+    ],
+)
+def test_an_empty_folder_and_what_a_killed_upload_has_left_are_replaced(
+    job, lake, tiny_bundle, tmp_path, there, in_the_way
+):
+    place = tmp_path / "place"
+    place.mkdir()
+    for name in there:
+        (place / name).write_bytes(b"torn")
+    if in_the_way:
+        with pytest.raises(RunError, match=r"it has no manifest\.json; it is in the way: remove it, or give"):
+            store_or_keep(job("train"), tiny_bundle, str(place))
+        assert sorted(path.name for path in place.iterdir()) == sorted(there)
+    else:
+        store_or_keep(job("train"), tiny_bundle, str(place))
+        assert open_bundle(lake.files, str(place)).checksum == tiny_bundle.checksum
+
+
 def test_what_another_training_was_faster_than_is_kept_beside(job, lake, tiny_bundle):
     place = f"{lake.root}/models/adc"
     store = lambda bundle, one: store_or_keep(one, bundle, f"{place}/")  # noqa: E731
