@@ -209,6 +209,10 @@ def run_ranks(job: Job, plan: Plan, logs: Any) -> dict[str, Any]:
                 stderr=forwarded,
                 verbose=0,
             )
+    except RunError as lost:
+        # The others miss it, too, and what the lost one said itself may tell why.
+        told = f" (a rank's error: {cause})" if (cause := forwarded.cause()) else ""
+        raise RunError(f"{lost}{told}") from None
     # Horovod raises plain ones, too.
     except Exception as error:
         reason = forwarded.cause() or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,16 +1,20 @@
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
 from adc.errors import RunError
+from adc.training.stage import run_ranks
 from adc.training.watch import lost, ranks_watched
 
 pytestmark = pytest.mark.spark
 
 
-def test_who_waits_for_ranks_is_told_of_a_lost_task_and_of_nothing_else(spark, monkeypatch):
+def test_who_waits_for_ranks_is_told_of_a_lost_task_and_of_nothing_else(spark, job, monkeypatch):
+    import horovod.spark
+
     monkeypatch.setattr("adc.training.watch.GRACE", 1)
 
     def run(fails):
@@ -29,10 +33,19 @@ def test_who_waits_for_ranks_is_told_of_a_lost_task_and_of_nothing_else(spark, m
     with ranks_watched(spark):
         started(fails=False).join()
 
-    begun = time.monotonic()
-    with pytest.raises(RunError, match="a rank was lost"), ranks_watched(spark):
+    def ranks(*_, stderr, **__):
+        stderr.write("[1]<stderr>:HorovodInternalError: shut down\n")
         started(fails=True)
         time.sleep(60)
+
+    monkeypatch.setattr(horovod.spark, "run", ranks)
+    begun = time.monotonic()
+    with pytest.raises(RunError) as told:
+        run_ranks(job("train"), SimpleNamespace(epochs=1), None)
+    assert str(told.value) == (
+        "training failed: a rank was lost with its executor or host; run the same command again, it goes on "
+        "after the last epoch done (a rank's error: HorovodInternalError: shut down)"
+    )
     assert time.monotonic() - begun < 30
 
 
