@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from adc.errors import UsageError
@@ -35,6 +36,7 @@ class LabelScore:
 class Score:
     """How predictions compare with labels, 0 to 1, each figure with its 95 % bootstrap interval.
 
+    That of the accuracy holds Wilson's, too: rows that are all right, or all wrong, are so when drawn anew.
     `macro_f1` averages over the labels that have support: a label nobody gave cannot be found.
     `confusion` is int (L, L+1): a row for each label in the order of `labels`, a column for each
     prediction in the same order, and last a column for the rows without an answer, which count as wrong.
@@ -95,10 +97,12 @@ def score(pairs: pd.DataFrame, labels: Sequence[str], *, seed: int = 0) -> Score
         truth, predicted, labels=known, sample_weight=pairs["n"], zero_division=0
     )
     draws = _bootstrap(confusion[:-1], seed)
+    low, high = interval(draws.diagonal(axis1=1, axis2=2).sum(axis=1) / rows)
+    wilson = binomtest(int(confusion.trace()), rows).proportion_ci(method="wilson")
     return Score(
         rows=rows,
         accuracy=float(accuracy_score(truth, predicted, sample_weight=pairs["n"])),
-        accuracy_interval=interval(draws.diagonal(axis1=1, axis2=2).sum(axis=1) / rows),
+        accuracy_interval=(min(low, float(wilson.low)), max(high, float(wilson.high))),
         macro_f1=float(f1[support > 0].mean()),
         macro_f1_interval=interval(_f1(draws, weighted=False)),
         weighted_f1=float(np.average(f1, weights=support)),

@@ -52,7 +52,7 @@ def test_a_model_that_never_answers_is_always_wrong():
     result = score(pairs(("EG", None, 4), ("SD", None, 2)), LABELS)
 
     assert (result.accuracy, result.macro_f1, result.weighted_f1, result.answered) == (0, 0, 0, 0)
-    assert result.accuracy_interval == result.macro_f1_interval == (0, 0)
+    assert result.macro_f1_interval == (0, 0)
 
 
 def test_the_order_and_grouping_of_counts_do_not_matter():
@@ -126,6 +126,20 @@ def test_the_interval_of_the_accuracy_is_the_binomial_one_and_narrows_with_rows(
     assert few.accuracy_interval == pytest.approx((0.6 - half_width, 0.6 + half_width), abs=0.02)
     half_width /= 10
     assert many.accuracy_interval == pytest.approx((0.6 - half_width, 0.6 + half_width), abs=0.002)
+
+
+@pytest.mark.parametrize(
+    # Wilson's, from tables of it.
+    ("table", "expected"),
+    [
+        (pairs(("EG", "EG", 10)), (0.7225, 1)),
+        (pairs(("EG", "SD", 6), ("EG", None, 4)), (0, 0.2775)),
+        (to_regions(pairs(("EG", "SD", 9), ("MA", "DZ", 1)), DIALECTS.region_of), (0.7225, 1)),
+    ],
+)
+def test_where_all_rows_are_right_or_wrong_the_accuracy_is_still_in_doubt(table, expected):
+    interval = score(table, (*LABELS, *DIALECTS.regions)).accuracy_interval
+    assert interval == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_billion_rows_in_eighteen_labels_cost_no_time():
