@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from adc.archives.labels import read_labels, shown_labels, tell_unknown_labels
+from adc.archives.labels import LABELS_SHOWN, read_labels, shown_labels, tell_unknown_labels
 from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
@@ -23,6 +23,8 @@ NEEDED_RULES = {
     "mentions": "user handles in: a model would learn authors, not dialects",
     "white_space": "white space as it is, and words would hold line breaks",
 }
+# The source of clean tweets that come from `raw_tweets`.
+SCRAPED = "scrape"
 
 
 def threads_a_rank(job: Job) -> int:
@@ -51,17 +53,23 @@ def more_slots(master: str, dynamic: bool, cores: int) -> str:
     return "while executors still register: spark.scheduler.minRegisteredResourcesRatio=1"
 
 
-def refuse_unfit_profile(job: Job, tweets: DataFrame) -> None:
-    """Raises UsageError for a profile that is not one to train on, or not that of the clean tweets."""
+def refuse_unfit_profile(job: Job, examples: DataFrame) -> None:
+    """Raises UsageError for a profile that is not one to train on, or not that of the labelled tweets."""
     name = job.settings.clean.profile
     profile = load_profile(name)
     for rule, harm in NEEDED_RULES.items():
         if rule not in profile.switches:
             raise UsageError(f"clean.profile={name} leaves {harm}; switch its rule `{rule}` on")
-    if tweets.where(tweets.profile_hash != profile.hash).head(1):
+    others = examples.where(examples.profile_hash != profile.hash).select("source").distinct()
+    # What was scraped first: it is cleaned again by another command than archives.
+    first = others.orderBy(others.source != SCRAPED, "source").limit(LABELS_SHOWN + 1).collect()
+    if sources := [row["source"] for row in first]:
+        archives = [source for source in sources if source != SCRAPED]
+        again = ["clean --full"] if SCRAPED in sources else []
+        again += [f"clean --full --input with each of {shown_labels(archives)}"] if archives else []
         raise UsageError(
-            f"{job.lake.where(CLEAN_TWEETS)} was cleaned under another profile than "
-            f"clean.profile={name}: set that one, or run clean with this one first"
+            f"{job.lake.where(CLEAN_TWEETS)} has labelled tweets cleaned under another profile than "
+            f"clean.profile={name}: set that one, or run first {' and '.join(again)}"
         )
 
 

@@ -53,13 +53,12 @@ def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
     refuse_blind(settings.model)
     threads = threads_a_rank(job)
     place = target or lake.path("models", settings.train.name)
-    tweets = lake.read(CLEAN_TWEETS)
-    examples = labelled_tweets(tweets).cache()
+    examples = labelled_tweets(lake.read(CLEAN_TWEETS)).cache()
     made = provenance(job, examples, threads)
     if _is_there(job, place, made, replacing):
         return
 
-    refuse_unfit_profile(job, tweets)
+    refuse_unfit_profile(job, examples)
     counts, by_split = example_counts(job, examples)
     if job.dry_run:
         job.say(f"dry run: {by_split['train']:,} tweets in {len(counts)} dialects would be trained on")

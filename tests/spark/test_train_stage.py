@@ -152,13 +152,38 @@ def test_labels_that_can_be_none_are_refused_unless_they_are_named(job, lake, tm
         ({"train__patience": 1}, "train.patience=1: no labelled tweets in the split val to stop by"),
         ({"train__tensorboard": "/dev/null/logs"}, "train.tensorboard=/dev/null/logs: .*Not a directory"),
         ({"model__evidence": False, "model__embedding": 0}, "the network would read nothing"),
-        ({"clean__profile": "light"}, "under another profile than clean.profile=light: set that one, or run"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_is_fitted(job, lake, given, message):
     learnable_rows(lake)
     with pytest.raises(UsageError, match=message):
         train(job("train", **given))
+
+
+@pytest.mark.parametrize(
+    ("sources", "again"),
+    [
+        (
+            {"old.csv": "EG", "scrape": "EG", "new.csv": None},
+            "clean --full and clean --full --input with each of old.csv",
+        ),
+        ({"scrape": "EG", "new.csv": None}, "clean --full"),
+        (
+            {f"{n:02}.csv": "EG" for n in range(20)},
+            f"clean --full --input with each of {', '.join(f'{n:02}.csv' for n in range(10))}, …",
+        ),
+    ],
+)
+def test_what_another_profile_has_cleaned_is_named_with_how_to_clean_it_again(job, lake, sources, again):
+    learnable_rows(lake)
+    others = [
+        {"id": source, "source": source, "text": f"نص {source}", "dialect": dialect}
+        for source, dialect in sources.items()
+    ]
+    lake.append(CLEAN_TWEETS, clean_rows(lake, *others))
+    with pytest.raises(UsageError, match=r"under another profile than clean\.profile=model: set") as refused:
+        train(job("train"))
+    assert str(refused.value).endswith(f"set that one, or run first {again}")
 
 
 def test_slots_are_what_spark_has_whatever_parallelism_is_set(job, spark):
