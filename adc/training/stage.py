@@ -22,7 +22,7 @@ from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
 from adc.session import TENSORFLOW_ENVIRONMENT
-from adc.tables import CLEAN_TWEETS
+from adc.tables import CLEAN_TWEETS, SPLITS
 from adc.training.checks import example_counts, refuse_unfit_profile, threads_a_rank
 from adc.training.cross_fit import Counts, Linear, cross_fit
 from adc.training.encoding import Encoding, refuse_blind
@@ -108,7 +108,10 @@ def store_or_keep(job: Job, bundle: Bundle, place: str, replacing: bool = False)
 
 
 def _conclude(job: Job, bundle: Bundle, place: str) -> None:
-    """Names the bundle and its figures in the summary."""
+    """Names the bundle in the summary, with its figures and the counts of what it learnt from."""
+    for split in SPLITS:
+        job.counts[split] = bundle.metrics.get(split, {"rows": 0})["rows"]
+    job.counts["dialects"] = len(bundle.labels)
     job.outputs["bundle"] = place
     job.metrics = summary_figures(bundle.metrics)
 

@@ -18,6 +18,7 @@ from adc.training.checks import threads_a_rank
 from adc.training.provenance import provenance
 from adc.training.shards import collected_corpus
 from adc.training.stage import prepared_once, store_or_keep, train
+from tests.conftest import LABELS
 from tests.spark.contents import clean_rows
 
 pytestmark = pytest.mark.spark
@@ -199,7 +200,9 @@ def test_slots_are_what_spark_has_whatever_parallelism_is_set(job, spark):
         conf.remove("spark.default.parallelism")
 
 
-def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle, tmp_path):
+def test_a_bundle_in_the_way_is_refused_and_left_as_it_is_and_the_same_one_is_counted(
+    job, lake, tiny_bundle, tmp_path
+):
     learnable_rows(lake)
     tiny_bundle.save(tmp_path)
     manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
@@ -207,6 +210,11 @@ def test_a_bundle_in_the_way_is_refused_and_left_as_it_is(job, lake, tiny_bundle
     replace(tiny_bundle, made=made | {"code": "older"}).save(tmp_path / "older")
     with pytest.raises(UsageError, match=r"another bundle, .*, of other code of adc: give --replace"):
         train(job("train"), str(tmp_path / "older"))
+    figures = {"rows": 9, "accuracy": 0.5, "macro_f1": 0.5}
+    replace(tiny_bundle, made=made, metrics={"train": figures}).save(tmp_path / "same")
+    same = job("train")
+    train(same, str(tmp_path / "same"))
+    assert same.counts == {"train": 9, "val": 0, "test": 0, "dialects": len(LABELS)}
     remedy = "; it is in the way: give --replace, another --bundle or train.name"
     for change, message in (
         ({}, f"{tmp_path} already holds another bundle, {tiny_bundle.model}, of other settings or data"),
