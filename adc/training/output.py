@@ -67,17 +67,16 @@ class RankOutput:
         if "resumed" in facts:
             return f"going on after epoch {facts['resumed']} of {self._epochs}"
         epoch = f"epoch {facts['epoch']} of {self._epochs}"
+        speed = f", {facts['rate']:,.0f} examples/s" if "rate" in facts else ""
+        speed += f", {duration(facts['left'])} left" if facts.get("left") else ""
         if not facts.get("done"):
-            return (
-                f"{epoch}, step {facts['step']:,} of {facts['steps']:,}, loss {facts['loss']:.3f}, "
-                f"{facts['rate']:,.0f} examples/s, {duration(facts['left'])} left"
-            )
+            return f"{epoch}, step {facts['step']:,} of {facts['steps']:,}, loss {facts['loss']:.3f}{speed}"
         figures = "".join(
             f", {name.replace('_', ' ')} {100 * facts[name]:.1f} %"
             for name in ("val_accuracy", "val_macro_f1")
             if name in facts
         )
-        return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}"
+        return f"{epoch} done in {facts['seconds']:.0f} s, loss {facts['loss']:.3f}{figures}{speed}"
 
     def cause(self) -> str | None:
         """What the first traceback of a rank ends in, if there was one.

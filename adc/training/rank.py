@@ -80,6 +80,8 @@ class Rank:
         self.plan, self.hvd, self.tf = plan, hvd, tf
         self.network = build_network(plan.network, plan.seed + 1000 * hvd.rank(), cudnn=not plan.xla)
         self.steps_done, self.steps_in_all, self.average_steps = 0, 0, AVERAGE_STEPS
+        # Examples a second, over all ranks, once there is a step that traces nothing.
+        self.rate = 0.0
         # What the weights of a whole batch sum to, as a rule.
         self.batch_weight = 1.0
         variables = self.network.trainable_variables
@@ -132,15 +134,13 @@ class Rank:
                 with self.average.in_place():
                     self.best = [variable.value.numpy() for variable in self.network.trainable_variables]
             self._save_checkpoint(history)
-            self._tell(
-                epoch=epoch, done=True, **{name: value for name, value in row.items() if name != "epoch"}
-            )
+            self._tell(done=True, **row, **self._speed(len(train) * (plan.epochs - epoch)))
         with self.average.in_place(self.best):
             return self._result(history, train, val, test)
 
     def _epoch(self, train: Examples, epoch: int) -> float:
         """One pass; the mean loss of an example, over all ranks."""
-        plan, total, weight, seen = self.plan, 0.0, 0.0, 0
+        plan, total, weight, seen, timed = self.plan, 0.0, 0.0, 0, 0
         started = told = time.monotonic()
         batches = epoch_batches(train.lengths, plan.batch_size, plan.seed, epoch)
         room = train.most_words(batches)
@@ -154,14 +154,18 @@ class Rank:
             if number == 1:
                 # The very first step also traces the graph, which would spoil the rate.
                 started = told = time.monotonic()
+                continue
+            timed += len(rows)
+            self.rate = timed / (time.monotonic() - started)
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
-                rate = seen / (told - started)
-                left = (len(train) * (plan.epochs - epoch + 1) - seen) / rate
-                self._tell(
-                    epoch=epoch, step=number, steps=len(batches), loss=total / weight, rate=rate, left=left
-                )
+                speed = self._speed(len(train) * (plan.epochs - epoch + 1) - seen)
+                self._tell(epoch=epoch, step=number, steps=len(batches), loss=total / weight, **speed)
         return total / weight
+
+    def _speed(self, examples: int) -> dict[str, float]:
+        """Examples a second, and the seconds that so many more take; nothing before that is known."""
+        return {"rate": self.rate, "left": examples / self.rate} if self.rate else {}
 
     def _step(self, batch: Batch, words: np.ndarray, room: int) -> float:
         """One update from this rank's slice of a batch; the loss summed over the batch.

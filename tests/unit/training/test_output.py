@@ -9,13 +9,21 @@ from adc.training.output import PROGRESS_MARK, RankOutput
 
 def test_facts_are_told_and_all_else_is_not(capsys):
     output = RankOutput("train", 3)
-    facts = {"epoch": 2, "done": True, "seconds": 9.6, "loss": 1.25, "val_accuracy": 0.5, "val_macro_f1": 0.4}
-    line = f"[0]<stdout>:{PROGRESS_MARK}{json.dumps(facts)}\n"
+    step = {"epoch": 2, "step": 9, "steps": 1200, "loss": 1.5, "rate": 2500.4, "left": 95.0}
+    done = {"epoch": 2, "done": True, "seconds": 9.6, "loss": 1.25, "val_accuracy": 0.5, "val_macro_f1": 0.4}
+    last = {"epoch": 3, "done": True, "seconds": 9.6, "loss": 1.25, "rate": 2500.4, "left": 0.0}
+    facts = (step, done, done | {"rate": 2500.4, "left": 95.0}, last)
+    lines = "".join(f"[0]<stdout>:{PROGRESS_MARK}{json.dumps(each)}\n   \nchatter\n" for each in facts)
     # Pieces end where they will.
-    output.write(line[:30])
-    output.write(f"{line[30:]}   \nchatter\n")
-    told = "train: epoch 2 of 3 done in 10 s, loss 1.250, val accuracy 50.0 %, val macro f1 40.0 %\n"
-    assert capsys.readouterr().err == told
+    output.write(lines[:30])
+    output.write(lines[30:])
+    figures = "train: epoch 2 of 3 done in 10 s, loss 1.250, val accuracy 50.0 %, val macro f1 40.0 %"
+    assert capsys.readouterr().err.splitlines() == [
+        "train: epoch 2 of 3, step 9 of 1,200, loss 1.500, 2,500 examples/s, 1 min 35 s left",
+        figures,
+        f"{figures}, 2,500 examples/s, 1 min 35 s left",
+        "train: epoch 3 of 3 done in 10 s, loss 1.250, 2,500 examples/s",
+    ]
     assert output.cause() is None
 
 

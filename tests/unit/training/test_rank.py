@@ -1,6 +1,7 @@
 """One rank's training: killed and resumed, stopped early, and seen through to its end."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -167,6 +168,30 @@ def test_a_loss_that_is_no_number_ends_the_training():
     message = r"the loss is nan at step 3 of epoch 1: lower train\.learning_rate, now 0\.01"
     with pytest.raises(RuntimeError, match=message):
         trained(plan(), kind=Diverging)
+
+
+def test_rate_and_time_left_are_of_the_steps_after_an_epoch_s_first(monkeypatch):
+    clock, told = [0.0], []
+
+    class Slow(Rank):
+        def _step(self, *given):
+            first = self.steps_done % 13 == 0
+            clock[0] += 100 if first else 2
+            self.steps_done += 1
+            return 1.0
+
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    hvd.init()
+    monkeypatch.setattr("adc.training.rank.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    Slow(plan(epochs=2), hvd, tf, told.append).run(TRAIN, VAL, TEST)
+    # 13 steps of 16 examples, but for one of 8.
+    steps = [(facts["epoch"], facts["rate"], facts["left"]) for facts in told if "step" in facts]
+    assert steps[0] == (1, 8.0, (2 * 200 - 4 * 16) / 8)
+    assert len(steps) == 8
+    ends = [(facts["epoch"], facts["rate"], facts["left"]) for facts in told if "done" in facts]
+    assert ends == [(1, 184 / 24, 200 * 24 / 184), (2, 184 / 24, 0)]
 
 
 def test_ranks_that_drift_apart_are_noticed():
