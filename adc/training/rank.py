@@ -101,12 +101,11 @@ class Rank:
         words = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
         rate = tf.TensorSpec((), tf.float32)
         self._gradients = tf.function(self._loss_and_gradients, jit_compile=plan.xla)
+        self._inputs = inputs
         self._update = tf.function(
             self._training_step, input_signature=[*inputs, targets, shares, *words, rate]
         )
-        self._logits = tf.function(
-            lambda *inputs: self.network(list(inputs), training=False), input_signature=inputs
-        )
+        self._logits = self._judge()
 
     def run(self, train: Examples, val: Examples, test: Examples) -> dict[str, Any] | None:
         """All epochs, then calibration and the figures of every split."""
@@ -246,6 +245,26 @@ class Rank:
         self._tell(resumed=kept.facts["epoch"])
         return list(kept.facts["history"])
 
+    def _judge(self) -> Any:
+        """The graph from a batch to the logits of the network that there is now."""
+        network = self.network
+        return self.tf.function(
+            lambda *inputs: network(list(inputs), training=False), input_signature=self._inputs
+        )
+
+    def _judge_as_scored(self) -> None:
+        """Judges from now on by the weights that are kept, and in float32, as scoring does."""
+        from adc.model.network import as_stored, build_network
+
+        as_stored(self.network)
+        if self.plan.mixed_precision:
+            self.tf.keras.mixed_precision.set_global_policy("float32")
+            trained = self.network.trainable_variables
+            self.network = build_network(self.plan.network, cudnn=not self.plan.xla)
+            for variable, value in zip(self.network.trainable_variables, trained, strict=True):
+                variable.assign(value)
+            self._logits = self._judge()
+
     def _evaluate(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Labels (N,) and the answer's logits (N, C) of a split, on every rank; each computes a part.
 
@@ -270,10 +289,9 @@ class Rank:
     def _result(
         self, history: Sequence[dict[str, float]], train: Examples, val: Examples, test: Examples
     ) -> dict[str, Any] | None:
-        from adc.model.network import as_stored, export_weights
+        from adc.model.network import export_weights
 
-        # The temperature and the figures are those of the weights that are kept.
-        as_stored(self.network)
+        self._judge_as_scored()
         metrics: dict[str, dict[str, Any]] = {}
         temperature = 1.0
         for split, examples in (("val", val), ("test", test), ("train", train)):

@@ -1,6 +1,7 @@
 """One rank's training: killed and resumed, stopped early, and seen through to its end."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from adc.model.bundle import NetworkSpec
-from adc.model.forward import softmax
+from adc.model.forward import Forward, softmax
 from adc.model.predictor import Predictor
 from adc.training.batches import Examples, examples_of
-from adc.training.calibration import calibration_error
+from adc.training.calibration import calibration_error, fit_temperature
 from adc.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from adc.training.encoding import Encoding
 from adc.training.folds import FOLDS
@@ -236,18 +237,31 @@ def test_the_best_epoch_is_the_first_of_the_best_and_the_last_where_nothing_is_v
     assert best_epoch([]) == 0
 
 
-@pytest.mark.parametrize("way", [{"mixed_precision": True}, {"xla": True}])
-def test_other_ways_to_compute_learn_the_same_task(way):
+@pytest.fixture
+def half_precision():
+    """As train_rank sets it."""
     import keras
 
-    if "mixed_precision" in way:
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        result = trained(plan(**way))
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.parametrize("way", ["mixed_precision", "xla"])
+def test_other_ways_to_compute_learn_the_same_task(way, request):
+    if way == "mixed_precision":
+        request.getfixturevalue("half_precision")
+    result = trained(plan(**{way: True}))
     assert result["metrics"]["val"]["accuracy"] > 0.75
     assert result["weights"]["logits_kernel"].dtype == np.float32
+    # What is told of the bundle is true of it as it is scored with.
+    forward = Forward(result["weights"], SPEC.cell)
+    inputs = forward.inputs(VAL.tokens, VAL.evidence.astype(np.float32))
+    texts = (inputs[start:end, None] for start, end in pairwise(VAL.offsets))
+    logits = np.concatenate([forward.logits(text, np.array([len(text)])) for text in texts])
+    assert result["temperature"] == pytest.approx(fit_temperature(logits, VAL.labels), rel=1e-4)
+    ece = calibration_error(logits, VAL.labels, result["temperature"])
+    assert result["metrics"]["val"]["ece"] == pytest.approx(ece, abs=1e-4)
 
 
 def test_confidences_that_come_true_have_no_calibration_error():
@@ -291,19 +305,25 @@ def test_the_rate_rises_and_falls(warmup, steps, rates):
     assert told == pytest.approx(rates, abs=1e-12)
 
 
-def test_a_split_is_judged_by_the_probabilities_that_scoring_tells(tiny_bundle, tmp_path):
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_split_is_judged_by_the_probabilities_that_scoring_tells(
+    tiny_bundle, tmp_path, request, mixed_precision
+):
     """To 1e-4, from the shard's row to the rank's answer; of training rows to what half precision leaves."""
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
-    from adc.model.network import as_stored, export_weights
+    from adc.model.network import export_weights
 
     hvd.init()
-    rank = Rank(plan(labels=LABELS, network=tiny_bundle.network, blend=tiny_bundle.blend), hvd, tf)
+    if mixed_precision:
+        request.getfixturevalue("half_precision")
+    given = {"labels": LABELS, "network": tiny_bundle.network, "blend": tiny_bundle.blend}
+    rank = Rank(plan(**given, mixed_precision=mixed_precision), hvd, tf)
     draw = np.random.default_rng(0)
     for variable in rank.network.trainable_variables:
         variable.assign(draw.normal(0, 0.7, variable.shape))
-    as_stored(rank.network)
+    rank._judge_as_scored()
     bundle = replace(tiny_bundle, weights=export_weights(rank.network), temperature=1.0)
     evidence, stack = bundle.evidence, (bundle.stack, bundle.evidence)
     encoding = Encoding(bundle.encoder, LABELS, (evidence,) * (FOLDS + 1), 0.0, 0.0, np.ones(3), stack=stack)
