@@ -1,8 +1,9 @@
 """What a training counts before it begins, and what it refuses: data, profiles and ranks unfit for it."""
 
 import re
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -18,11 +19,15 @@ from adc.training.shards import class_counts, tweet_counts
 # Rules without which a profile is not one to train on, and what it leaves. Links hold handles, too.
 NEEDED_RULES = {
     "unicode": "full-width signs as they are, and a model would learn the user handles behind such an @",
+    "html": "characters written as &#64; in, and a model would learn the user handles behind such an @",
+    "invisible": "invisible marks in, and a model would learn the user handles behind an @ with one",
     "urls": "links in: a model would learn the user handles in them",
     "emails": "e-mail addresses in: a model would learn them, not dialects",
     "mentions": "user handles in: a model would learn authors, not dialects",
     "white_space": "white space as it is, and words would hold line breaks",
 }
+# A master whose slots are all there from the start; executors of others take so long to register, as a rule.
+LOCAL, REGISTER_SECONDS = re.compile(r"local(\[|$)"), 30
 # The source of clean tweets that come from `raw_tweets`.
 SCRAPED = "scrape"
 
@@ -33,19 +38,30 @@ def threads_a_rank(job: Job) -> int:
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
     # What its default parallelism says may be a setting, and knows no GPUs.
     context: Any = spark._jsc.sc()
-    slots = context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())
+    own = context.resourceProfileManager().defaultResourceProfile()
+    master = str(spark.sparkContext.master)
+    dynamic = spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
+    patience = 0 if dynamic or LOCAL.match(master) else REGISTER_SECONDS
+    slots = slots_in_time(lambda: int(context.maxNumConcurrentTasks(own)), ranks, patience)
     if ranks > slots:
-        dynamic = spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
-        remedy = more_slots(str(spark.sparkContext.master), dynamic, ranks * threads)
+        remedy = more_slots(master, dynamic, ranks * threads)
         raise UsageError(
             f"train.num_proc={ranks}: Spark has {slots} task slots, a rank needs one each ({remedy})"
         )
     return threads
 
 
+def slots_in_time(slots: Callable[[], int], enough: int, seconds: float) -> int:
+    """How many slots there are once there are `enough`, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (there := slots()) < enough and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return there
+
+
 def more_slots(master: str, dynamic: bool, cores: int) -> str:
     """By which option a Spark of this master has enough task slots; `dynamic`: executors come by need."""
-    if re.match(r"local(\[|$)", master):
+    if LOCAL.match(master):
         return f"--master local[{cores}]"
     if dynamic:
         # They come for tasks, and no rank is one before all have a slot.

@@ -257,6 +257,8 @@ class Rank:
         from adc.model.network import as_stored, build_network
 
         as_stored(self.network)
+        # Which GPUs else multiply with ten bits of a number in place of 23.
+        self.tf.config.experimental.enable_tensor_float_32_execution(False)
         if self.plan.mixed_precision:
             self.tf.keras.mixed_precision.set_global_policy("float32")
             trained = self.network.trainable_variables

@@ -24,7 +24,9 @@ from tests.spark.contents import clean_rows
 pytestmark = pytest.mark.spark
 
 
-@pytest.mark.parametrize("rule", ["mentions", "urls", "emails", "unicode", "white_space"])
+@pytest.mark.parametrize(
+    "rule", ["mentions", "urls", "emails", "html", "invisible", "unicode", "white_space"]
+)
 def test_a_profile_that_leaves_handles_or_line_breaks_in_is_refused(job, lake, tmp_path, rule):
     switches = {name: choice for name, choice in load_profile("model").switches.items() if name != rule}
     own = tmp_path / "own.yaml"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adc.training.checks import more_slots
+from adc.training.checks import more_slots, slots_in_time
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,9 @@ from adc.training.checks import more_slots
 )
 def test_the_remedy_is_for_the_way_that_slots_come(master: str, dynamic: bool, remedy: str) -> None:
     assert remedy in more_slots(master, dynamic, 6)
+
+
+def test_executors_that_register_late_are_waited_for() -> None:
+    registered = iter([0, 1, 4])
+    assert slots_in_time(lambda: next(registered), 2, seconds=60) == 4
+    assert slots_in_time(lambda: 1, 2, seconds=0) == 1
