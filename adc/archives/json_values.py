@@ -6,6 +6,7 @@ Python alone; it tells where a value ends and leaves it as it is written, so no 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pyarrow as pa
 
@@ -48,14 +49,12 @@ def json_values(text: str) -> Iterator[str]:
 
 
 def split_texts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """One column of whole files in, one of their values out."""
+    """Texts in the column `value` in, their values there out; what stands beside a text, beside each."""
     for batch in batches:
-        for text in batch.column(0):
-            values: list[str] = []
-            for value in json_values(text.as_py()):
-                values.append(value)
-                if len(values) == BATCH:
-                    yield pa.RecordBatch.from_pydict({"value": values})
-                    values = []
-            if values:
-                yield pa.RecordBatch.from_pydict({"value": values})
+        beside = [name for name in batch.schema.names if name != "value"]
+        for row, text in enumerate(batch.column("value")):
+            values = json_values(text.as_py())
+            while some := list(islice(values, BATCH)):
+                same = pa.array([row] * len(some))
+                columns = {name: batch.column(name).take(same) for name in beside}
+                yield pa.RecordBatch.from_pydict({"value": some} | columns)

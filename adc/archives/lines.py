@@ -45,9 +45,9 @@ def folder_columns(spark: SparkSession, source: Source) -> list[str]:
 
 
 def valid_texts(spark: SparkSession, source: Source, wholetext: bool = False) -> DataFrame:
-    """One column, `value`: lines or whole files, with U+FFFD for bytes that are no UTF-8."""
+    """`value`: lines or whole files, with U+FFFD for bytes that are no UTF-8; behind it partition columns."""
     texts = source.reader(spark).text(source.places, wholetext=wholetext)
-    return texts.select(F.make_valid_utf8("value").alias("value"))
+    return texts.withColumn("value", F.make_valid_utf8("value"))
 
 
 def raw_lines(spark: SparkSession, source: Source) -> DataFrame:

@@ -10,10 +10,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, IllegalArgumentException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from adc.archives.csv_files import read_csv
 from adc.archives.json_values import spans_lines, split_texts
-from adc.archives.lines import BEGINNING, Source, first_lines, folder_columns, raw_lines, valid_texts
+from adc.archives.lines import BEGINNING, Source, first_lines, raw_lines, valid_texts
 from adc.archives.tweets import BAD_RECORD, named
 from adc.delta_files import delta_rows
 from adc.errors import UsageError, java_cause
@@ -41,8 +42,11 @@ PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 # Hadoop's error where a file's name has a colon: it takes the name of the checksum file beside it for a URI.
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
-# Between two JSON objects on one line, of which Spark reads only the first; a text may hold it, too.
-TOGETHER = r"\}\s*\{\s*\""
+# What may be several JSON values on one line: an array, and an object behind another, of which Spark reads
+# only the first; a text may hold that, too.
+SEVERAL = r"^[\ufeff\s]*\[|\}\s*\{\s*\""
+# An id that has been a float is another id.
+AS_WRITTEN = {"primitivesAsString": "true"}
 
 
 def read_archive(spark: SparkSession, source: Source, settings: InputSettings) -> DataFrame:
@@ -55,12 +59,9 @@ def read_archive(spark: SparkSession, source: Source, settings: InputSettings) -
     try:
         if form in TEXT_FORMS:
             _refuse_other_encodings(spark, source)
-        frame = _read(spark, source, form)
+        return _read(spark, source, form)
     except (AnalysisException, Py4JJavaError) as error:
         raise UsageError(f"input {path} cannot be read as {form}: {_reason(error)}") from None
-    if frame.columns == [BAD_RECORD]:
-        raise UsageError(f"input {path}: {_no_objects(frame)}")
-    return frame
 
 
 def form_of(spark: SparkSession, source: Source, settings: InputSettings) -> str:
@@ -143,9 +144,8 @@ def _refuse_packed(files: Files, path: str) -> None:
             raise UsageError(f"input {path} is compressed: it can be read when its name ends in {ending}")
 
 
-def _no_objects(frame: DataFrame) -> str:
-    """What is wrong with JSON of which nothing is an object."""
-    record = frame.where(F.col(BAD_RECORD).isNotNull()).take(1)[0][0]
+def _no_objects(record: str) -> str:
+    """What is wrong with JSON of which nothing is an object, as this value."""
     try:
         json.loads(record)
     except ValueError:
@@ -169,22 +169,32 @@ def _read(spark: SparkSession, source: Source, form: str) -> DataFrame:
 
 def _read_json(spark: SparkSession, source: Source) -> DataFrame:
     """A row an object, its numbers as they are written; what cannot be parsed is in BAD_RECORD."""
-    # An id that has been a float is another id.
-    reader = source.reader(spark).option("primitivesAsString", True)
     if spans_lines(*first_lines(spark, source)):
         texts = valid_texts(spark, source, wholetext=True)
-        return reader.json(texts.mapInArrow(split_texts, "value STRING"))
+        return _parsed(source.path, texts.mapInArrow(split_texts, texts.schema))
     lines = valid_texts(spark, source).where(F.btrim("value", F.lit(" \t\r")) != "")
-    together = F.col("value").rlike(TOGETHER)
-    # Lines that are taken apart would lose their partition columns.
-    if not folder_columns(spark, source) and not lines.where(together).isEmpty():
-        apart = lines.where(together).mapInArrow(split_texts, "value STRING")
-        return reader.json(lines.where(~together).union(apart))
-    frame = reader.json(source.places)
-    if BAD_RECORD in frame.columns:
-        # From a file Spark would not read the bad lines alone, or only count the others.
-        return reader.schema(frame.schema).json(lines)
-    return frame
+    several = F.col("value").rlike(SEVERAL)
+    if not lines.where(several).isEmpty():
+        apart = lines.where(several).mapInArrow(split_texts, lines.schema)
+        return _parsed(source.path, lines.where(~several).union(apart))
+    frame = source.reader(spark).options(**AS_WRITTEN).json(source.places)
+    # From a file Spark would not read the bad lines alone, or only count the others.
+    return _parsed(source.path, lines) if BAD_RECORD in frame.columns else frame
+
+
+def _parsed(path: str, values: DataFrame) -> DataFrame:
+    """The objects in the column `value`, one in each, and what stands beside it."""
+    reader = values.sparkSession.read.options(**AS_WRITTEN)
+    schema = reader.json(values.select("value")).schema
+    if schema.names == [BAD_RECORD]:
+        raise UsageError(f"input {path}: {_no_objects(values.take(1)[0]['value'])}")
+    folders = [name for name in values.columns if name != "value"]
+    # As where Spark reads the files: what a folder names stands for a field of the same name.
+    hidden = {name.lower() for name in folders}
+    own = StructType([field for field in schema if field.name.lower() not in hidden])
+    # As rows of an array: of a struct Spark would parse the text anew for each use of the columns.
+    parsed = F.inline(F.array(F.from_json("value", own, AS_WRITTEN)))
+    return values.select(parsed, *map(named, folders))
 
 
 def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:

@@ -196,18 +196,27 @@ def test_columns_of_other_types_in_other_parquet_files_are_read_as_strings(read,
         read("folder")
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_what_folders_name_is_a_column_too(read, tmp_path, name):
-    for day, text in (("1", "a"), ("2:00", "b } { c")):
-        place = tmp_path / "parted" / f"day={day}" / name
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [
+        ("csv", lambda rows: "\r\n".join(["id,text", *(f"{row['id']},{row['text']}" for row in rows)])),
+        ("json", json_lines),
+        ("json", lambda rows: "".join(map(json.dumps, rows))),
+        ("json", lambda rows: json_lines(rows) + '{"id": "3", "te'),
+        ("json", lambda rows: json_lines([rows[:1]]) + "[" + json_lines(rows[1:]) + "torn\n"),
+        ("json", lambda rows: json.dumps([row | {"DAY": "another"} for row in rows], indent=1)),
+        ("json", lambda rows: f"window.YTD.tweets.part0 = {json.dumps([{'tweet': row} for row in rows])}"),
+    ],
+    ids=["csv", "lines", "together", "torn", "arrays and torn", "printed, the name within", "tweets.js"],
+)
+def test_what_folders_name_is_a_column_too(read, tmp_path, form, written):
+    days = {"1": [("1", "a"), ("2", "} { b")], "2:00": [("4", "c"), ("5", "d")]}
+    for day, rows in days.items():
+        place = tmp_path / "parted" / f"day={day}" / "part-0"
         place.parent.mkdir(parents=True)
-        line = (
-            json_lines([{"id": day, "text": text}]) if name == "a.jsonl" else f"id,text\r\n{day},{text}\r\n"
-        )
-        place.write_bytes(line.encode())
-    form = name.rpartition(".")[2].replace("jsonl", "json")
+        place.write_bytes(written([{"id": id_, "text": text} for id_, text in rows]).encode())
     found = read("parted", None, ("id", "text", "day"), format=form, keep="day")
-    assert found == [("1", "a", "1"), ("2:00", "b } { c", "2:00")]
+    assert found == [(*row, day) for day, rows in days.items() for row in rows]
 
 
 def test_what_classify_gives_can_be_an_archive(read, tmp_path):

@@ -77,6 +77,10 @@ def test_two_lines_tell_whether_a_line_is_a_value(first, second, more_than_a_val
 
 def test_files_come_in_and_values_go_out_a_batch_at_a_time(monkeypatch):
     monkeypatch.setattr("adc.archives.json_values.BATCH", 2)
-    files = pa.RecordBatch.from_pydict({"value": ["[1, 2, 3]", "", "[4, 5]"]})
-    found = [batch.column("value").to_pylist() for batch in split_texts([files])]
-    assert found == [["1", "2"], ["3"], ["4", "5"]]
+    files = pa.RecordBatch.from_pydict({"value": ["[1, 2, 3]", "", "[4, 5]"], "day": [1, 2, None]})
+    found = [batch.to_pydict() for batch in split_texts([files])]
+    assert found == [
+        {"value": ["1", "2"], "day": [1, 1]},
+        {"value": ["3"], "day": [1]},
+        {"value": ["4", "5"], "day": [None, None]},
+    ]
