@@ -3,13 +3,12 @@
 import csv
 import io
 from collections import Counter
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from adc.archives.lines import Source, folder_columns
+from adc.archives.lines import Source, folder_columns, name_within
 from adc.archives.tweets import BAD_RECORD, named
 from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
@@ -88,8 +87,7 @@ def _different_first_lines(spark: SparkSession, source: Source) -> dict[str, lis
     placed = begun.select("value", file, place)
     firsts = placed.groupBy("file").agg(F.min_by("value", "place").alias("line"))
     found = firsts.groupBy("line").agg(F.min("file").alias("file")).orderBy("file").collect()
-    base = source.path.rstrip("/") + "/"
-    return {unquote(row["file"]).rpartition(base)[2]: [row["line"]] for row in found}
+    return {name_within(source.path, row["file"]): [row["line"]] for row in found}
 
 
 def _compared(header: list[str]) -> list[str]:

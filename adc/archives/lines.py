@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
@@ -37,6 +38,11 @@ class Source:
     def within(self, name: str) -> "Source":
         """One of its files alone."""
         return Source(self.path, (name,))
+
+
+def name_within(folder: str, file: str) -> str:
+    """A file's path within a folder, of what Spark has in `_metadata.file_path`."""
+    return unquote(file).rpartition(folder.rstrip("/") + "/")[2]
 
 
 def folder_columns(spark: SparkSession, source: Source) -> list[str]:

@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from adc.archives.csv_files import read_csv
 from adc.archives.json_values import spans_lines, split_texts
-from adc.archives.lines import BEGINNING, Source, first_lines, raw_lines, valid_texts
+from adc.archives.lines import BEGINNING, Source, first_lines, name_within, raw_lines, valid_texts
 from adc.archives.tweets import BAD_RECORD, named
 from adc.delta_files import delta_rows
 from adc.errors import UsageError, java_cause
@@ -224,9 +224,18 @@ def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
 
 def _refuse_other_encodings(spark: SparkSession, source: Source) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
+    path, lines, file = source.path, raw_lines(spark, source), F.col("_metadata.file_path")
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
-    lines = [row[0] for row in raw_lines(spark, source).select(beginning).take(LINES_SEEN)]
-    require_utf8(lines, f"input {source.path}")
+    suspects = {path: lines}
+    if Files(spark).is_folder(path):
+        # Those files of which half of the lines are no UTF-8 or, as in UTF-16, hold what is no character.
+        odd = ~F.is_valid_utf8("value") | F.contains("value", F.lit("\0"))
+        shares = lines.groupBy(file.alias("file")).agg(F.avg(odd.cast("int")).alias("odd"))
+        found = [row["file"] for row in shares.where("odd >= 0.5").orderBy("file").collect()]
+        suspects = {f"{path}/{name_within(path, name)}": lines.where(file == name) for name in found}
+    for name, written in suspects.items():
+        first = [row[0] for row in written.select(beginning).take(LINES_SEEN)]
+        require_utf8(first, f"input {name}")
 
 
 def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:

@@ -282,6 +282,24 @@ def test_what_cannot_be_read_is_refused_by_name(read, name, content, settings, m
         read(name, content, **settings)
 
 
+@pytest.mark.parametrize("encoding", ["cp1256", "utf-16"])
+@pytest.mark.parametrize(("name", "form"), [("b c.csv", "auto"), ("b.txt", "auto"), ("day=1/b", "json")])
+def test_of_a_folder_a_file_of_another_encoding_is_refused_by_name(read, tmp_path, encoding, name, form):
+    inner = {
+        "b c.csv": ["id,text", f"3,{GOOD}"],
+        "b.txt": [GOOD],
+        "day=1/b": [f'{{"id": "3", "text": "{GOOD}"}}'],
+    }
+    place = tmp_path / "folder" / name
+    place.parent.mkdir(parents=True)
+    # More lines of UTF-8 before it than are looked at of a file.
+    before = place.with_name("a" + place.suffix)
+    before.write_text("".join(f"{line}\n" for line in [inner[name][0], *100 * inner[name][-1:]]))
+    place.write_bytes("".join(f"{line}\n" for line in inner[name]).encode(encoding))
+    with pytest.raises(UsageError, match=f"folder/{name} is not UTF-8; convert it"):
+        read("folder", format=form)
+
+
 def test_folders_that_are_empty_or_hold_what_hadoop_cannot_read_are_refused(read, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match="folder is an empty folder"):
