@@ -67,9 +67,16 @@ def _refuse_other_headers(spark: SparkSession, source: Source) -> None:
         lines = _different_first_lines(spark, source)
     else:
         lines = {name: _header_lines(spark, source.within(name)) for name in names}
-    headers = {name: _compared(_header(f"{path}/{name}", first)) for name, first in lines.items()}
+    headers = {name: _header(f"{path}/{name}", first) for name, first in lines.items()}
+    with_ids = [name for name, header in headers.items() if _is_id(header)]
     # An empty file has no rows that could be taken for others.
-    written = [(name, header) for name, header in headers.items() if header]
+    with_names = [name for name, header in headers.items() if header and not _is_id(header)]
+    if with_ids and with_names:
+        raise UsageError(
+            f"input {path}: {with_names[0]} has a header, {with_ids[0]} none: it begins with an id; give all "
+            "its files one, such as id, or none"
+        )
+    written = [(name, _compared(header)) for name, header in headers.items() if header]
     for name, header in written:
         first, expected = written[0]
         if header != expected:

@@ -123,6 +123,20 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
         read("folder")
 
 
+@pytest.mark.parametrize("inner", ["", "day=1/"])
+def test_lists_of_ids_with_a_header_beside_such_without_one_are_refused(read, tmp_path, inner):
+    place = tmp_path / "folder" / inner
+    place.mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (place / name).write_text("1\n2\n")
+    assert read("folder", None, ("id",), id_rows, format="csv") == [("1",), ("1",), ("2",), ("2",)]
+    (place / "b.csv").write_text("id\n1\n")
+    with pytest.raises(
+        UsageError, match=rf"{inner}b\.csv has a header, {inner}a\.csv none: it begins with an id"
+    ):
+        read("folder", None, ("id",), id_rows, format="csv")
+
+
 @pytest.mark.parametrize("siblings", [True, False])
 @pytest.mark.parametrize(
     "name", ["a[1].csv", "a{1}.csv", "a{1}.jsonl", "a*.txt", "a?.parquet", "a[1]/b?.csv", r"a\1.csv"]
