@@ -5,9 +5,12 @@ Anything else that escapes a job is a bug and keeps its stack trace.
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 # The last line of a Python traceback.
 _RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): .*", re.MULTILINE)
+# What Spark tells of a file that it could not read; blanks in its path are written %20.
+_UNREAD = re.compile(r"\[FAILED_READ_FILE\S* .*? reading file (\S+)\.\s")
 
 
 def java_cause(error: BaseException) -> Any:
@@ -18,14 +21,26 @@ def java_cause(error: BaseException) -> Any:
     return cause
 
 
+def with_file(error: BaseException, reason: str) -> str:
+    """The reason of an error, behind the path of the file that Spark could not read, unless it names that."""
+    found = _UNREAD.search(str(error))
+    if not found:
+        return reason
+    file = re.sub("^file:/+", "/", unquote(found[1]))
+    return reason if file.rpartition("/")[2] in reason else f"{file}: {reason}"
+
+
 def cause_of(error: BaseException) -> str:
-    """The root cause of an error, in a line: of one of Spark's, the Java or Python exception within."""
+    """The root cause of an error, in a line: of one of Spark's, the Java or Python exception within.
+
+    Before it stands the file that could not be read, if it is that.
+    """
     if (java := java_cause(error)) is not None:
         told = f"{java.getClass().getSimpleName()}: {java.getMessage()}"
     else:
         told = f"{type(error).__name__}: {error}"
     raised = _RAISED.findall(told.partition("JVM stacktrace:")[0]) if "Traceback" in told else ()
-    return str(raised[-1]) if raised else told.splitlines()[0]
+    return with_file(error, str(raised[-1]) if raised else told.splitlines()[0])
 
 
 class AdcError(Exception):

@@ -17,7 +17,7 @@ from adc.archives.json_values import spans_lines, split_texts
 from adc.archives.lines import BEGINNING, Source, first_lines, name_within, raw_lines, valid_texts
 from adc.archives.tweets import BAD_RECORD, named
 from adc.delta_files import delta_rows
-from adc.errors import UsageError, java_cause
+from adc.errors import UsageError, java_cause, with_file
 from adc.files import Files
 from adc.settings import InputSettings
 from adc.texts import LINES_SEEN, require_utf8
@@ -239,10 +239,10 @@ def _refuse_other_encodings(spark: SparkSession, source: Source) -> None:
 
 
 def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:
-    """The first line of what went wrong at the bottom of it."""
+    """The first line of what went wrong at the bottom of it, and in which file of a folder."""
     reason = str(error)
     if isinstance(error, Py4JJavaError):
-        reason = str(java_cause(error).getMessage())
+        reason = with_file(error, str(java_cause(error).getMessage()))
     if colon := COLON.search(reason):
         return f"Hadoop reads no file with a colon in its name; rename {colon[1]}"
     return reason.splitlines()[0]

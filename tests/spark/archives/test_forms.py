@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import random
 import re
 from pathlib import Path
 
@@ -312,6 +313,19 @@ def test_of_a_folder_a_file_of_another_encoding_is_refused_by_name(read, tmp_pat
     place.write_bytes("".join(f"{line}\n" for line in inner[name]).encode(encoding))
     with pytest.raises(UsageError, match=f"folder/{name} is not UTF-8; convert it"):
         read("folder", format=form)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_of_a_folder_a_file_that_is_cut_off_is_refused_by_name(read, tmp_path, form):
+    (tmp_path / "folder").mkdir()
+    text = random.Random(1).randbytes(50_000).hex()
+    whole = gzip.compress(
+        (f"id,text\n1,{text}\n" if form == "csv" else json_lines([{"text": text}])).encode()
+    )
+    (tmp_path / "folder" / f"a.{form}.gz").write_bytes(whole)
+    (tmp_path / "folder" / f"b c.{form}.gz").write_bytes(whole[:-10_000])
+    with pytest.raises(UsageError, match=rf"folder cannot be read as \w+: /.*b c.{form}.gz: Unexpected end"):
+        read("folder")
 
 
 def test_folders_that_are_empty_or_hold_what_hadoop_cannot_read_are_refused(read, tmp_path):
