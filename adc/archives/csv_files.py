@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from adc.archives.lines import Source, folder_columns, name_within
-from adc.archives.tweets import BAD_RECORD, named
+from adc.archives.tweets import BAD_RECORD, FILE, named
 from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
 
@@ -20,7 +20,10 @@ FILES_OPENED = 100
 
 
 def read_csv(spark: SparkSession, source: Source) -> DataFrame:
-    """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD."""
+    """Every column a string; what has more or fewer columns than the header has its record in BAD_RECORD.
+
+    FILE tells each row's file.
+    """
     path = source.path
     _refuse_other_headers(spark, source)
     lines = _header_lines(spark, source)
@@ -54,7 +57,7 @@ def read_csv(spark: SparkSession, source: Source) -> DataFrame:
     # Named beside another column: Spark does not read the bad records alone.
     blank = F.coalesce(F.btrim(F.col(BAD_RECORD), F.lit(" \r\n")) == "", F.lit(False)) & end.isNull()
     cut = F.when(end.endswith("\r"), F.nullif(F.regexp_replace(end, "\r$", ""), F.lit(""))).otherwise(end)
-    return rows.where(~blank).withColumn(last, cut)
+    return rows.where(~blank).withColumns({last: cut, FILE: F.col("_metadata.file_path")})
 
 
 def _refuse_other_headers(spark: SparkSession, source: Source) -> None:

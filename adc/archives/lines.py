@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
+from adc.archives.tweets import FILE
 from adc.files import Files
 
 # At most this much of a line is looked at to tell a file's form and encoding.
@@ -51,9 +52,9 @@ def folder_columns(spark: SparkSession, source: Source) -> list[str]:
 
 
 def valid_texts(spark: SparkSession, source: Source, wholetext: bool = False) -> DataFrame:
-    """`value`: lines or whole files, with U+FFFD for bytes that are no UTF-8; behind it partition columns."""
+    """`value`: lines or whole files, with U+FFFD for bytes that are no UTF-8; partition columns, and FILE."""
     texts = source.reader(spark).text(source.places, wholetext=wholetext)
-    return texts.withColumn("value", F.make_valid_utf8("value"))
+    return texts.withColumns({"value": F.make_valid_utf8("value"), FILE: F.col("_metadata.file_path")})
 
 
 def raw_lines(spark: SparkSession, source: Source) -> DataFrame:

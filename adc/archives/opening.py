@@ -10,7 +10,7 @@ from adc.archives.columns import archive_rows, hashed, rounded_ids, row_numbers,
 from adc.archives.labels import LABELS_SHOWN, read_labels, shown_labels
 from adc.archives.lines import Source
 from adc.archives.readers import form_of, read_archive
-from adc.archives.tweets import BAD_RECORD, named, tweets
+from adc.archives.tweets import BAD_RECORD, FILE, named, tweets
 from adc.dialects import DIALECTS
 from adc.errors import UsageError
 from adc.job import Job
@@ -114,7 +114,9 @@ def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     """Quarantines and counts the bad records; says where an unclosed quotation mark may hide rows of CSV."""
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
-    payload = F.struct(F.lit(path).alias("source"), record.alias("record"))
+    # A plus sign, which stands for itself there, would be decoded as a blank.
+    file = F.url_decode(F.replace(F.col(FILE), F.lit("+"), F.lit("%2B")))
+    payload = F.struct(F.regexp_replace(file, "^file:/+", "/").alias("source"), record.alias("record"))
     texts = map(named, frame.columns) if of_csv else ()
     hiding = [F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts]
     odd = reduce(Column.__or__, hiding, record.isNotNull())
@@ -135,4 +137,6 @@ def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     if "quarantined" in job.counts:  # a stage that counts these among its input
         job.count(input=number, quarantined=number)
     job.say(f"{path}: {number:,} records cannot be parsed; they are in quarantine as bad_record")
-    job.quarantine(bad.dropDuplicates(["row_key"]))
+    # Of a record that several files hold the first of these, in every run.
+    once = bad.groupBy(*bad.drop("payload").columns).agg(F.min("payload").alias("payload"))
+    job.quarantine(once)

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 from adc.archives.csv_files import read_csv
 from adc.archives.json_values import spans_lines, split_texts
 from adc.archives.lines import BEGINNING, Source, first_lines, name_within, raw_lines, valid_texts
-from adc.archives.tweets import BAD_RECORD, named
+from adc.archives.tweets import BAD_RECORD, FILE, named
 from adc.delta_files import delta_rows
 from adc.errors import UsageError, java_cause, with_file
 from adc.files import Files
@@ -52,7 +52,7 @@ AS_WRITTEN = {"primitivesAsString": "true"}
 def read_archive(spark: SparkSession, source: Source, settings: InputSettings) -> DataFrame:
     """The rows of a Delta table, or of Parquet, CSV, JSON or plain text files.
 
-    Where lines of JSON cannot be parsed there is a column BAD_RECORD with the line in its row.
+    Where lines of JSON cannot be parsed there is a column BAD_RECORD with the line in its row, and FILE.
     Raises UsageError naming the file when it is not there or cannot be read as its form.
     """
     path, form = source.path, form_of(spark, source, settings)
@@ -183,18 +183,20 @@ def _read_json(spark: SparkSession, source: Source) -> DataFrame:
 
 
 def _parsed(path: str, values: DataFrame) -> DataFrame:
-    """The objects in the column `value`, one in each, and what stands beside it."""
+    """The objects in the column `value`, one in each, and the other columns: FILE only beside BAD_RECORD."""
     reader = values.sparkSession.read.options(**AS_WRITTEN)
     schema = reader.json(values.select("value")).schema
     if schema.names == [BAD_RECORD]:
         raise UsageError(f"input {path}: {_no_objects(values.take(1)[0]['value'])}")
-    folders = [name for name in values.columns if name != "value"]
+    if BAD_RECORD not in schema.names:
+        values = values.drop(FILE)
+    beside = [name for name in values.columns if name != "value"]
     # As where Spark reads the files: what a folder names stands for a field of the same name.
-    hidden = {name.lower() for name in folders}
+    hidden = {name.lower() for name in beside}
     own = StructType([field for field in schema if field.name.lower() not in hidden])
     # As rows of an array: of a struct Spark would parse the text anew for each use of the columns.
     parsed = F.inline(F.array(F.from_json("value", own, AS_WRITTEN)))
-    return values.select(parsed, *map(named, folders))
+    return values.select(parsed, *map(named, beside))
 
 
 def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:

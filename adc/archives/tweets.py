@@ -9,6 +9,8 @@ from pyspark.sql.types import ArrayType, DataType, StructType
 
 # Where Spark puts a line that is no JSON.
 BAD_RECORD = "_corrupt_record"
+# Beside it, the file that a row is from, as Spark writes it: file:///data/a%20b.csv.
+FILE = "_input_file"
 # Ids of tweets hold when they were written (Twitter's Snowflake): above the last 22 bits, milliseconds since
 # this time. Those of 18 and 19 digits are from after August 2011; numbers of fewer digits may be anything.
 SNOWFLAKE_EPOCH = 1_288_834_974_657
@@ -92,7 +94,7 @@ def tweets(frame: DataFrame) -> DataFrame:
     file of another form stays as it is.
     """
     if BAD_RECORD in frame.columns:
-        frame = frame.where(F.col(BAD_RECORD).isNull()).drop(BAD_RECORD)
+        frame = frame.where(F.col(BAD_RECORD).isNull()).drop(BAD_RECORD, FILE)
     data, wrapped = find(frame, "data"), find(frame, "tweet")
     if data and "text" in _names_within(data.kind) and not find(frame, "text"):
         pages = data.column if isinstance(data.kind, ArrayType) else F.array(data.column)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adc.archives import Source, id_rows, open_archive, read_archive
-from adc.archives.tweets import BAD_RECORD
+from adc.archives.tweets import BAD_RECORD, FILE
 from adc.cleaning.stage import clean
 from adc.errors import UsageError
 from adc.scoring.stage import score
@@ -50,6 +50,29 @@ def test_what_cannot_be_parsed_goes_to_quarantine_and_the_rest_is_read(job, lake
     assert rows(open_archive(job("scrape"), Source(str(torn)), id_rows), "id") == [("0",), ("2",)]
 
 
+@pytest.mark.parametrize(
+    ("form", "first", "rest", "record"),
+    [
+        ("csv", "id,text", "1,x", "2,y,"),
+        ("json", "", '{"id": "1", "text": "x"}', '{"id": "2", "te'),
+        ("json", "", '{"id": "1", "text": "x"} {"id": "3", "text": "z"}', '{"id": "2", "te'),
+    ],
+    ids=["csv", "json lines", "side by side"],
+)
+def test_a_bad_record_of_a_folder_is_told_with_its_file(job, lake, tmp_path, form, first, rest, record):
+    places = [tmp_path / "in" / folder / "a b+%41" for folder in ("day=1", "day=2", "day=3")]
+    for place in places:
+        place.parent.mkdir(parents=True)
+        place.write_text(
+            "\n".join([*([first] if first else []), rest, *([] if place is places[0] else [record]), ""])
+        )
+    this = job("scrape", input__format=form)
+    open_archive(this, Source(str(tmp_path / "in")), id_rows)
+    ((payload,),) = contents(lake, QUARANTINE, "payload")
+    assert json.loads(payload) == {"source": str(places[1]), "record": record}
+    assert this.counts["quarantined.bad_record"] == 2
+
+
 def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, tmp_path):
     path = tmp_path / "a.csv"
     lines = ["id,text,dialect\r", "1,سلام,EG", "2,هلا,SA\r", "", "3,صباح الخير, يا ناس,EG", "4,قصير"]
@@ -57,7 +80,7 @@ def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, 
     frame = read_archive(spark, Source(str(path)), InputSettings())
     bad = [row[0] for row in frame.where(f"{BAD_RECORD} IS NOT NULL").select(BAD_RECORD).collect()]
     assert [record.split(",")[0] for record in bad] == ["3", "4"]
-    good = frame.where(f"{BAD_RECORD} IS NULL").drop(BAD_RECORD)
+    good = frame.where(f"{BAD_RECORD} IS NULL").drop(BAD_RECORD, FILE)
     assert [tuple(row) for row in good.collect()] == [
         ("1", "سلام", "EG"),
         ("2", "هلا", "SA"),
