@@ -55,7 +55,7 @@ def _lines(args: argparse.Namespace) -> Iterator[list[str]]:
 
 def _standard_input() -> Iterator[list[str]]:
     """Its lines, as many at once as are there: who writes one may wait for what is told of it."""
-    from adc.texts import require_utf8
+    from adc.texts import LINES_SEEN, require_utf8
 
     if sys.stdin is None:
         raise UsageError("there is no standard input; give a text")
@@ -63,7 +63,7 @@ def _standard_input() -> Iterator[list[str]]:
     utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
     stdin: Any = sys.stdin.buffer
-    chunk, rest, checked = b"any", "", False
+    chunk, rest, first = b"any", "", list[str]()
     while chunk:
         chunk = stdin.read1(BYTES_AT_ONCE)
         while (
@@ -73,9 +73,9 @@ def _standard_input() -> Iterator[list[str]]:
         *lines, rest = (rest + decoder.decode(chunk, final=not chunk)).split("\n")
         if rest and not chunk:
             lines.append(rest)
-        if lines and not checked:
-            require_utf8(lines, "standard input")
-            checked = True
+        if len(first) < LINES_SEEN:
+            first += [line for line in lines if line.strip()]
+            require_utf8(first, "standard input")
         if lines:
             yield lines
 

@@ -70,12 +70,12 @@ class Files:
         What others write into it meanwhile stays.
         """
         system, hadoop_path = self._at(folder)
-        for name in self.names(folder):
-            if name.startswith("."):
-                self.delete(f"{folder}/{name}")
-            elif self.is_folder(f"{folder}/{name}"):
-                self.delete_hollow(f"{folder}/{name}")
-        with suppress(Py4JJavaError):  # it is not empty
+        with suppress(Py4JJavaError):  # it is not empty, or another does the same
+            for name in self.names(folder):
+                if name.startswith("."):
+                    self.delete(f"{folder}/{name}")
+                elif self.is_folder(f"{folder}/{name}"):
+                    self.delete_hollow(f"{folder}/{name}")
             system.delete(hadoop_path, False)
 
     def untouched(self, path: str, seconds: float) -> bool:

@@ -131,7 +131,7 @@ class Lake:
                 raise
             # For so long nobody makes it: who began was killed.
             self.files.delete_hollow(self.path(table.name))
-            make()
+            retry_conflicts(make, CREATE_ATTEMPTS, MADE_MEANWHILE)
 
     def _is_half_made(self, table: Table) -> bool:
         """Whether all there is of a table is its log's folder, without a version."""

@@ -12,6 +12,7 @@ from adc.archives.lines import Source, folder_columns, name_within
 from adc.archives.tweets import BAD_RECORD, FILE, named
 from adc.csv_header import header_line, names_in, separator_in
 from adc.errors import UsageError
+from adc.files import Files
 
 # A header may have line breaks within quotes: its names are looked for in so many lines.
 HEADER_LINES = 20
@@ -97,7 +98,8 @@ def _different_first_lines(spark: SparkSession, source: Source) -> dict[str, lis
     placed = begun.select("value", file, place)
     firsts = placed.groupBy("file").agg(F.min_by("value", "place").alias("line"))
     found = firsts.groupBy("line").agg(F.min("file").alias("file")).orderBy("file").collect()
-    return {name_within(source.path, row["file"]): [row["line"]] for row in found}
+    files = Files(spark)
+    return {name_within(files, source.path, row["file"]): [row["line"]] for row in found}
 
 
 def _compared(header: list[str]) -> list[str]:

@@ -41,9 +41,10 @@ class Source:
         return Source(self.path, (name,))
 
 
-def name_within(folder: str, file: str) -> str:
+def name_within(files: Files, folder: str, file: str) -> str:
     """A file's path within a folder, of what Spark has in `_metadata.file_path`."""
-    return unquote(file).rpartition(folder.rstrip("/") + "/")[2]
+    whole, base = (re.sub("^file:/+", "/", uri) for uri in (unquote(file), files.qualified(folder)))
+    return whole.removeprefix(base.rstrip("/") + "/")
 
 
 def folder_columns(spark: SparkSession, source: Source) -> list[str]:

@@ -114,9 +114,12 @@ def _quarantine(job: Job, path: str, frame: DataFrame, of_csv: bool) -> None:
     """Quarantines and counts the bad records; says where an unclosed quotation mark may hide rows of CSV."""
     staged = f"{job.staging}/bad_records"
     record = F.col(BAD_RECORD)
-    # A plus sign, which stands for itself there, would be decoded as a blank.
-    file = F.url_decode(F.replace(F.col(FILE), F.lit("+"), F.lit("%2B")))
-    payload = F.struct(F.regexp_replace(file, "^file:/+", "/").alias("source"), record.alias("record"))
+    file = F.lit(path)  # of a table, which holds what somebody could not parse
+    if FILE in frame.columns:
+        # A plus sign, which stands for itself there, would be decoded as a blank.
+        decoded = F.url_decode(F.replace(F.col(FILE), F.lit("+"), F.lit("%2B")))
+        file = F.regexp_replace(decoded, "^file:/+", "/")
+    payload = F.struct(file.alias("source"), record.alias("record"))
     texts = map(named, frame.columns) if of_csv else ()
     hiding = [F.coalesce(text.rlike(ROW_WITHIN), F.lit(False)) for text in texts]
     odd = reduce(Column.__or__, hiding, record.isNotNull())

@@ -42,6 +42,8 @@ PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 WEB_ADDRESS = re.compile("https?://", re.IGNORECASE)
 # Hadoop's error where a file's name has a colon: it takes the name of the checksum file beside it for a URI.
 COLON = re.compile(r"Relative path in absolute URI: \.(.+)\.crc")
+# So many files of a folder are looked at one by one for their encoding.
+FEW_FILES = 10
 # What may be several JSON values on one line: an array, and an object behind another, of which Spark reads
 # only the first; a text may hold that, too.
 SEVERAL = r"^[\ufeff\s]*\[|\}\s*\{\s*\""
@@ -179,13 +181,13 @@ def _read_json(spark: SparkSession, source: Source) -> DataFrame:
         return _parsed(source.path, lines.where(~several).union(apart))
     frame = source.reader(spark).options(**AS_WRITTEN).json(source.places)
     # From a file Spark would not read the bad lines alone, or only count the others.
-    return _parsed(source.path, lines) if BAD_RECORD in frame.columns else frame
+    return _parsed(source.path, lines, frame.schema) if BAD_RECORD in frame.columns else frame
 
 
-def _parsed(path: str, values: DataFrame) -> DataFrame:
+def _parsed(path: str, values: DataFrame, schema: StructType | None = None) -> DataFrame:
     """The objects in the column `value`, one in each, and the other columns: FILE only beside BAD_RECORD."""
     reader = values.sparkSession.read.options(**AS_WRITTEN)
-    schema = reader.json(values.select("value")).schema
+    schema = schema or reader.json(values.select("value")).schema
     if schema.names == [BAD_RECORD]:
         raise UsageError(f"input {path}: {_no_objects(values.take(1)[0]['value'])}")
     if BAD_RECORD not in schema.names:
@@ -226,18 +228,26 @@ def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
 
 def _refuse_other_encodings(spark: SparkSession, source: Source) -> None:
     """Bytes here and there that are no UTF-8 become U+FFFD; of a file in another encoding, all of them."""
-    path, lines, file = source.path, raw_lines(spark, source), F.col("_metadata.file_path")
     beginning = F.make_valid_utf8(F.substring("value", 1, BEGINNING))
-    suspects = {path: lines}
-    if Files(spark).is_folder(path):
-        # Those files of which half of the lines are no UTF-8 or, as in UTF-16, hold what is no character.
-        odd = ~F.is_valid_utf8("value") | F.contains("value", F.lit("\0"))
-        shares = lines.groupBy(file.alias("file")).agg(F.avg(odd.cast("int")).alias("odd"))
-        found = [row["file"] for row in shares.where("odd >= 0.5").orderBy("file").collect()]
-        suspects = {f"{path}/{name_within(path, name)}": lines.where(file == name) for name in found}
-    for name, written in suspects.items():
-        first = [row[0] for row in written.select(beginning).take(LINES_SEEN)]
+    for name, lines in _suspects(spark, source).items():
+        first = [row[0] for row in lines.select(beginning).take(LINES_SEEN)]
         require_utf8(first, f"input {name}")
+
+
+def _suspects(spark: SparkSession, source: Source) -> dict[str, DataFrame]:
+    """The lines of each file that may be of another encoding."""
+    files, path, lines = Files(spark), source.path, raw_lines(spark, source)
+    if not files.is_folder(path):
+        return {path: lines}
+    names = source.data_names(spark)
+    if len(names) <= FEW_FILES and not any(files.is_folder(f"{path}/{name}") for name in names):
+        return {f"{path}/{name}": raw_lines(spark, source.within(name)) for name in names}
+    # To look at each costs a tenth of a second, of many more than to read all once. They are those of which
+    # half of the lines are no UTF-8 or, as in UTF-16, hold what is no character.
+    file, odd = F.col("_metadata.file_path"), ~F.is_valid_utf8("value") | F.contains("value", F.lit("\0"))
+    shares = lines.groupBy(file.alias("file")).agg(F.avg(odd.cast("int")).alias("odd"))
+    found = [row["file"] for row in shares.where("odd >= 0.5").orderBy("file").collect()]
+    return {f"{path}/{name_within(files, path, name)}": lines.where(file == name) for name in found}
 
 
 def _reason(error: AnalysisException | IllegalArgumentException | Py4JJavaError) -> str:

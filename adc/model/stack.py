@@ -40,8 +40,10 @@ class Bayes:
     @classmethod
     def of(cls, grams: np.ndarray, rows: np.ndarray, prior: np.ndarray) -> Self:
         """With rows, float (G, C), in eight bits a number: whole numbers are summed several times as fast."""
-        scale = np.maximum(np.abs(rows).max(axis=0, initial=0), TINY).astype(np.float32) / 127
-        return cls(grams, np.rint(rows / scale).astype(np.int8), scale, prior)
+        largest = np.maximum(rows.max(axis=0, initial=0), -rows.min(axis=0, initial=0))
+        scale = np.maximum(largest, TINY).astype(np.float32) / 127
+        whole = rows / scale
+        return cls(grams, np.rint(whole, out=whole).astype(np.int8), scale, prior)
 
     @cached_property
     def _index(self) -> Index:

@@ -83,7 +83,7 @@ def keep_labels(job: Job, work: WorkList) -> None:
     over_labels = (F.col("stage") == job.stage) & F.col("reason").isin("two_labels", "label_conflict")
     there = job.lake.read(QUARANTINE).where(over_labels).select("stage", "row_key")
     mended = there.join(work.agreed.select(id_.alias("row_key")), "row_key")
-    staged = f"{job.staging}/refused"
+    staged = _refused(job)
     changes = refused.unionByName(conflicts).unionByName(mended, allowMissingColumns=True)
     changes.write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
@@ -105,11 +105,13 @@ def refuse_late_conflicts(job: Job, work: WorkList, since: int) -> None:
     theirs = changes_of_others(job.lake, RAW_TWEETS, since)
     if theirs is None:
         return
-    labels = theirs.select("_change_type", "id", "id_num", F.col("dialect").alias("known_dialect"))
-    before = labels.where("_change_type = 'update_preimage'").select("id_num", "known_dialect")
-    given = labels.where("_change_type <> 'update_preimage'").distinct()
-    new = given.join(before, ["id_num", "known_dialect"], "left_anti")
-    late = new.join(work.usable.select("id", "dialect"), "id").where("dialect <> known_dialect")
+    known = theirs.where("_change_type IN ('insert', 'update_postimage')").select(
+        "id", F.col("dialect").alias("known_dialect")
+    )
+    late = known.distinct().join(work.usable.select("id", "dialect"), "id").where("dialect <> known_dialect")
+    # What `keep_labels` has set aside was known before.
+    before = job.lake.spark.read.parquet(_refused(job)).where("reason = 'label_conflict'")
+    late = late.join(before.select(F.col("row_key").alias("id")), "id", "left_anti")
     staged = f"{job.staging}/late"
     late.select("id", "dialect", "known_dialect").write.parquet(staged)
     late = job.lake.spark.read.parquet(staged)
@@ -122,3 +124,7 @@ def refuse_late_conflicts(job: Job, work: WorkList, since: int) -> None:
 def _refused_labels(job: Job, conflict: DataFrame) -> DataFrame:
     known = F.struct("id", "dialect", "known_dialect")
     return job.refused(conflict, F.col("id"), F.lit("label_conflict"), known)
+
+
+def _refused(job: Job) -> str:
+    return f"{job.staging}/refused"

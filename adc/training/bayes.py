@@ -56,7 +56,7 @@ def _bayes_of(grams: np.ndarray, table: np.ndarray, kept: np.ndarray, mass: np.n
     table += SMOOTHING
     table /= table.sum(axis=0, where=kept[:, None], dtype=np.float64)
     np.log(table, out=table)
-    table -= table[:, present].mean(axis=1, keepdims=True)
+    table -= table.mean(axis=1, keepdims=True, where=present)
     table[~kept] = 0
     table[:, ~present] = 0
     prior = np.full(len(mass), NEVER, np.float32)

@@ -15,7 +15,7 @@ from adc.cleaning import load_profile
 from adc.dialects import DIALECTS
 from adc.duplicates import labelled_tweets
 from adc.errors import RunError, UsageError
-from adc.files import Files
+from adc.files import Files, local_path
 from adc.job import Job
 from adc.model.bundle import CARD, EVIDENCE, MANIFEST, STACK, VOCABULARY, WEIGHTS, Bundle
 from adc.model.encoder import Encoder
@@ -38,8 +38,8 @@ from adc.training.watch import ranks_watched
 # What a run has prepared, in its own folder in the training's: the shards, and the bundle that is to be,
 # which is there once they are.
 SHARDS, PREPARED = "shards", "prepared"
-# The files of a bundle without its manifest.
-PARTS = {CARD, EVIDENCE, STACK, VOCABULARY, WEIGHTS}
+# The files of a bundle without its manifest, and the seconds after which nobody copies any more of them.
+PARTS, COPY_SECONDS = {CARD, EVIDENCE, STACK, VOCABULARY, WEIGHTS}, 60
 
 
 def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
@@ -96,7 +96,7 @@ def store_or_keep(job: Job, bundle: Bundle, place: str, replacing: bool = False)
     """
     files = job.lake.files
     try:
-        is_there = _is_there(job, place, bundle.made, replacing)
+        is_there = _is_there(job, place, bundle.made, replacing, COPY_SECONDS)
     except UsageError as error:
         beside = f"{place.rstrip('/')}-{bundle.checksum[:8]}"
         store_bundle(files, bundle, beside)
@@ -247,13 +247,15 @@ def tensorboard_writer(job: Job) -> Any:
     return Writer(str(folder))
 
 
-def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool) -> bool:
+def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool, untouched: float = 0) -> bool:
     """Whether the very bundle that is to be made is there; else nothing is, or what may be replaced.
+
+    Such is what a killed upload has left, if it has been untouched for so many seconds.
 
     Raises UsageError for another bundle or a damaged one, unless `replacing`, and for what never was one.
     """
     files = job.lake.files
-    if not files.exists(place) or _begun(files, place):
+    if not files.exists(place) or _begun(files, place, untouched):
         return False
     try:
         there = open_bundle(files, place)
@@ -275,12 +277,15 @@ def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool) ->
     return True
 
 
-def _begun(files: Files, place: str) -> bool:
-    """Whether a folder is empty, or holds only files of a bundle that has no manifest yet.
+def _begun(files: Files, place: str, seconds: float) -> bool:
+    """Whether a folder is empty, or holds only parts of a bundle that have waited so long for its manifest.
 
-    So an upload that was killed leaves it where renaming is a copy. A README.md alone may be anybody's.
+    So an upload that was killed leaves it where renaming is a copy, which it is on no disk. A README.md alone
+    may be anybody's.
     """
     if not files.is_folder(place):
         return False
     names = files.names(place)
-    return names != [CARD] and PARTS.issuperset(names)
+    if local_path(files.qualified(place)) is not None:
+        return not names
+    return names != [CARD] and PARTS.issuperset(names) and files.untouched(place, seconds)

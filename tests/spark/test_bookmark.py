@@ -8,6 +8,8 @@ import pytest
 from adc.bookmark import READ_SECONDS, Bookmark
 from adc.lake import Lake
 
+pytestmark = pytest.mark.spark
+
 WHOLE = '{"rules": "a", "wrote": false, "noted": {"after": "2"}}'
 
 
@@ -20,7 +22,10 @@ def torn(lake: Lake, request: pytest.FixtureRequest) -> Bookmark:
     return bookmark
 
 
-def test_one_that_is_being_written_is_read_once_it_is_whole(torn: Bookmark) -> None:
+def test_one_that_is_being_written_is_read_once_it_is_whole(
+    torn: Bookmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adc.bookmark.READS", 100)
     writer = Timer(READ_SECONDS, torn.files.write_text, (torn.place, WHOLE))
     writer.start()
     assert torn.noted() == {"after": "2"}

@@ -3,6 +3,8 @@
 import hashlib
 import itertools
 import json
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -249,21 +251,26 @@ def test_another_bundle_is_replaced_where_that_is_asked_for_and_nothing_else_is(
 
 
 @pytest.mark.parametrize(
-    ("there", "in_the_way"),
+    ("there", "store", "age", "in_the_way"),
     [
-        ([], False),
-        (["README.md", "weights.npz", "evidence.npz"], False),
-        (["README.md"], True),
-        (["weights.npz", "diary.txt"], True),
+        ([], "disk", 0, False),
+        (["README.md", "weights.npz", "evidence.npz"], "objects", 100, False),
+        (["README.md", "weights.npz", "evidence.npz"], "objects", 0, True),
+        (["weights.npz"], "disk", 100, True),
+        (["README.md"], "objects", 100, True),
+        (["weights.npz", "diary.txt"], "objects", 100, True),
     ],
 )
 def test_an_empty_folder_and_what_a_killed_upload_has_left_are_replaced(
-    job, lake, tiny_bundle, tmp_path, there, in_the_way
+    job, lake, tiny_bundle, tmp_path, monkeypatch, there, store, age, in_the_way
 ):
-    place = tmp_path / "place"
+    if store == "objects":  # where there is no renaming
+        monkeypatch.setattr(stage, "local_path", lambda uri: None)
+    place, then = tmp_path / "place", time.time() - age
     place.mkdir()
     for name in there:
         (place / name).write_bytes(b"torn")
+        os.utime(place / name, (then, then))
     if in_the_way:
         with pytest.raises(RunError, match=r"it has no manifest\.json; it is in the way: remove it, or give"):
             store_or_keep(job("train"), tiny_bundle, str(place))

@@ -67,6 +67,17 @@ def test_standard_input_of_another_encoding_is_refused(encoding, monkeypatch, ca
     assert "standard input is not UTF-8" in capsys.readouterr().err
 
 
+def test_standard_input_whose_encoding_shows_later_is_refused_then():
+    with start(COMMAND, "clean") as cleaning:
+        assert cleaning.stdin and cleaning.stdout and cleaning.stderr
+        cleaning.stdin.write(b"text\n")
+        cleaning.stdin.flush()
+        assert cleaning.stdout.readline() == b"text\n"
+        cleaning.stdin.write(("شلونك شخبارك\n" * 3).encode("cp1256"))
+        cleaning.stdin.close()
+        assert (cleaning.wait(timeout=60), b"is not UTF-8" in cleaning.stderr.read()) == (2, True)
+
+
 def test_a_torn_letter_among_the_first_lines_is_no_other_encoding(monkeypatch, capsys):
     typed(monkeypatch, "كيفك\n\nhalf ".encode() + b"\xff a byte\n" + "تمام\n".encode())
     assert main(["clean"]) == 0

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from adc.archives import Source, id_rows, open_archive, read_archive
@@ -71,6 +73,16 @@ def test_a_bad_record_of_a_folder_is_told_with_its_file(job, lake, tmp_path, for
     ((payload,),) = contents(lake, QUARANTINE, "payload")
     assert json.loads(payload) == {"source": str(places[1]), "record": record}
     assert this.counts["quarantined.bad_record"] == 2
+
+
+def test_what_a_table_holds_that_somebody_could_not_parse_is_told_with_the_table(job, lake, tmp_path):
+    path = tmp_path / "a.parquet"
+    records = {"id": ["1", None], "text": ["x", None], BAD_RECORD: [None, '{"id": "2", "te']}
+    pq.write_table(pa.table(records), path)
+    archive = open_archive(job("scrape"), Source(str(path)), id_rows)
+    assert rows(archive, "id") == [("1",)]
+    ((payload,),) = contents(lake, QUARANTINE, "payload")
+    assert json.loads(payload) == {"source": str(path), "record": '{"id": "2", "te'}
 
 
 def test_rows_that_are_no_rows_are_set_aside_and_mixed_line_endings_read(spark, tmp_path):

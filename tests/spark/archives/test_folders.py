@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from adc.archives import id_rows
+from adc.archives.lines import name_within
 from adc.errors import UsageError
+from adc.files import Files
 from tests.spark.archives.invented import GOOD, json_lines
 
 pytestmark = pytest.mark.spark
@@ -27,6 +29,14 @@ def test_a_folder_is_all_of_its_files(read, tmp_path):
     (tmp_path / "folder" / "5.csv").write_text("text,id\ne,5\n")
     with pytest.raises(UsageError, match=r"1\.csv has id, text; 5\.csv has text, id; read them"):
         read("folder")
+
+
+@pytest.mark.parametrize("folder", ["in", "./in/", "/data/my in"])
+def test_files_are_named_by_their_place_in_the_folder(spark, folder):
+    files = Files(spark)
+    whole = files.qualified(folder).replace("file:/", "file:///").replace(" ", "%20")
+    for name in ("a.csv", "lang=main/a.csv", "in/in/a.csv"):
+        assert name_within(files, folder, f"{whole}/{name}") == name
 
 
 @pytest.mark.parametrize("inner", ["", "day=1/"])
