@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import os
 import pickle
+import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -74,6 +75,11 @@ def cached_fits(
     return linear
 
 
+def most_memory() -> float:
+    """GB that this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -108,7 +114,9 @@ def main() -> None:
         linear = cached_fits(arguments.cache, train, labels, encoder, settings)
         train["teacher"] = list(linear.teacher)
         print(
-            f"linear fits: {time.monotonic() - started:.0f} s; {told_out_of_fold(train, labels)}", flush=True
+            f"linear fits: {time.monotonic() - started:.0f} s, memory up to {most_memory():.1f} GB; "
+            f"{told_out_of_fold(train, labels)}",
+            flush=True,
         )
     counts = train["dialect"].value_counts().to_dict()
     encoding = Encoding.of(settings, encoder, labels, linear, counts)
