@@ -107,19 +107,6 @@ def test_the_task_of_a_worker_that_hangs_is_started_anew(
     complete(submit, corpus)
 
 
-def test_a_copy_of_a_task_that_is_slow_doubles_nothing(
-    submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
-) -> None:
-    server = serve(drip_rate=0.1, drip_seconds=8)
-    speculation = ("spark.speculation=true", "spark.speculation.minTaskRuntime=1s")
-    options = ("--master", "local-cluster[2,2,1024]", *(f"--conf={setting}" for setting in speculation))
-    run = replace(submit, options=options)("scrape", *arguments(server, corpus_file))
-    assert run.status == 0, run.output
-    assert server.statistics.ids > len(corpus)  # the copy has asked for some again
-    assert run.counts["found"] == len(corpus)
-    complete(submit, corpus)
-
-
 def test_a_driver_killed_between_an_answer_and_its_commit(
     submit: Submitter, corpus: list[SampleTweet], corpus_file: Path, serve: Callable[..., LookupServer]
 ) -> None:
