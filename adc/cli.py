@@ -62,14 +62,8 @@ def _standard_input() -> Iterator[list[str]]:
     # A byte order mark is no part of the first text.
     utf8 = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
-    stdin: Any = sys.stdin.buffer
-    chunk, rest, first = b"any", "", list[str]()
-    while chunk:
-        chunk = stdin.read1(BYTES_AT_ONCE)
-        while (
-            chunk and len(chunk) < BYTES_AT_ONCE and _more_is_there() and (more := stdin.read1(BYTES_AT_ONCE))
-        ):
-            chunk += more
+    rest, first = "", list[str]()
+    for chunk in _chunks(sys.stdin.buffer):
         *lines, rest = (rest + decoder.decode(chunk, final=not chunk)).split("\n")
         if rest and not chunk:
             lines.append(rest)
@@ -78,6 +72,15 @@ def _standard_input() -> Iterator[list[str]]:
             require_utf8(first, "standard input")
         if lines:
             yield lines
+
+
+def _chunks(stdin: Any) -> Iterator[bytes]:
+    """Its bytes, as many at once as are there; at the end none."""
+    while chunk := stdin.read1(BYTES_AT_ONCE):
+        while len(chunk) < BYTES_AT_ONCE and _more_is_there() and (more := stdin.read1(BYTES_AT_ONCE)):
+            chunk += more
+        yield chunk
+    yield b""
 
 
 def _more_is_there() -> bool:

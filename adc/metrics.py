@@ -98,11 +98,11 @@ def score(pairs: pd.DataFrame, labels: Sequence[str], *, seed: int = 0) -> Score
     )
     draws = _bootstrap(confusion[:-1], seed)
     low, high = interval(draws.diagonal(axis1=1, axis2=2).sum(axis=1) / rows)
-    wilson = binomtest(int(confusion.trace()), rows).proportion_ci(method="wilson")
+    least, most = wilson(int(confusion.trace()), rows)
     return Score(
         rows=rows,
         accuracy=float(accuracy_score(truth, predicted, sample_weight=pairs["n"])),
-        accuracy_interval=(min(low, float(wilson.low)), max(high, float(wilson.high))),
+        accuracy_interval=(min(low, least), max(high, most)),
         macro_f1=float(f1[support > 0].mean()),
         macro_f1_interval=interval(_f1(draws, weighted=False)),
         weighted_f1=float(np.average(f1, weights=support)),
@@ -200,6 +200,12 @@ def mean_f1(
     f1 = 2 * right / np.maximum(support + predicted, 1)
     means: NDArray[np.float64] = (f1 * weights).sum(axis=1) / weights.sum(axis=1)
     return means
+
+
+def wilson(right: int, rows: int) -> Interval:
+    """Wilson's 95 % interval of the share of `rows`, one or more, that are `right` (Wilson 1927)."""
+    found = binomtest(right, rows).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def interval(values: NDArray[np.float64]) -> Interval:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from adc.archives.tweets import FILE
-from adc.files import Files
+from adc.files import Files, local_path
 
 # At most this much of a line is looked at to tell a file's form and encoding.
 BEGINNING = 4096
@@ -43,7 +43,7 @@ class Source:
 
 def name_within(files: Files, folder: str, file: str) -> str:
     """A file's path within a folder, of what Spark has in `_metadata.file_path`."""
-    whole, base = (re.sub("^file:/+", "/", uri) for uri in (unquote(file), files.qualified(folder)))
+    whole, base = (local_path(uri) or uri for uri in (unquote(file), files.qualified(folder)))
     return whole.removeprefix(base.rstrip("/") + "/")
 
 

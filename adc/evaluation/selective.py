@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
-from adc.metrics import CONFIDENCE_BINS, Interval
+from adc.metrics import CONFIDENCE_BINS, Interval, wilson
 
 # Confidence is counted in so many steps: 40 to a bin of the reliability diagram.
 CONFIDENCE_STEPS = 40 * CONFIDENCE_BINS
@@ -104,8 +103,7 @@ def by_length(counts: pd.DataFrame) -> tuple[LengthScore, ...]:
         n, correct = int(group["n"].sum()), int(group["correct"].sum())
         if n:
             high = LENGTHS[number + 1] - 1 if number + 1 < len(LENGTHS) else None
-            wilson = binomtest(correct, n).proportion_ci(method="wilson")
-            scores.append(LengthScore(max(1, low), high, n, correct / n, (wilson.low, wilson.high)))
+            scores.append(LengthScore(max(1, low), high, n, correct / n, wilson(correct, n)))
     return tuple(scores)
 
 

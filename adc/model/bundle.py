@@ -23,6 +23,8 @@ from adc.model.stack import Stack
 FORMAT = 5
 MANIFEST, WEIGHTS, VOCABULARY, CARD = "manifest.json", "weights.npz", "vocabulary.txt", "README.md"
 EVIDENCE, STACK = "evidence.npz", "stack.npz"
+# What a bundle's folder may hold beside its manifest.
+PARTS = {WEIGHTS, VOCABULARY, CARD, EVIDENCE, STACK}
 # The bundle that comes with the package, trained by benchmarks/bundle.py; docs/model.md tells of it.
 SHIPPED = Path(__file__).parents[1] / "bundle"
 

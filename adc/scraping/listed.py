@@ -83,7 +83,7 @@ def keep_labels(job: Job, work: WorkList) -> None:
     over_labels = (F.col("stage") == job.stage) & F.col("reason").isin("two_labels", "label_conflict")
     there = job.lake.read(QUARANTINE).where(over_labels).select("stage", "row_key")
     mended = there.join(work.agreed.select(id_.alias("row_key")), "row_key")
-    staged = _refused(job)
+    staged = _set_aside(job)
     changes = refused.unionByName(conflicts).unionByName(mended, allowMissingColumns=True)
     changes.write.parquet(staged)
     job.lake.ensure(RAW_TWEETS)
@@ -110,7 +110,7 @@ def refuse_late_conflicts(job: Job, work: WorkList, since: int) -> None:
     )
     late = known.distinct().join(work.usable.select("id", "dialect"), "id").where("dialect <> known_dialect")
     # What `keep_labels` has set aside was known before.
-    before = job.lake.spark.read.parquet(_refused(job)).where("reason = 'label_conflict'")
+    before = job.lake.spark.read.parquet(_set_aside(job)).where("reason = 'label_conflict'")
     late = late.join(before.select(F.col("row_key").alias("id")), "id", "left_anti")
     staged = f"{job.staging}/late"
     late.select("id", "dialect", "known_dialect").write.parquet(staged)
@@ -126,5 +126,6 @@ def _refused_labels(job: Job, conflict: DataFrame) -> DataFrame:
     return job.refused(conflict, F.col("id"), F.lit("label_conflict"), known)
 
 
-def _refused(job: Job) -> str:
+def _set_aside(job: Job) -> str:
+    """Where a run keeps what `keep_labels` quarantines."""
     return f"{job.staging}/refused"

@@ -36,14 +36,15 @@ def fit_bayes(corpus: Corpus, encoder: Encoder, min_count: int) -> BayesFit | No
     scores = np.empty((len(corpus.texts), corpus.classes), np.float32)
     for fold in (*range(FOLDS), NONE):
         rows, own = corpus.fitted(fold), corpus.held_out(fold)
-        kept = texts_with - counts[own].getnnz(axis=0) >= min_count
+        held_out = counts[own]
+        kept = texts_with - held_out.getnnz(axis=0) >= min_count
         if not kept.any():
             return None
         weights = np.zeros_like(scores)
         weights[rows, corpus.labels[rows]] = corpus.weights[rows]
         bayes = _bayes_of(grams, counts.T @ weights, kept, weights.sum(axis=0, dtype=np.float64))
         # As `Bayes.scores`, but their n-grams are counted already.
-        scores[own] = counts[own] @ bayes.rows.astype(np.float32) * bayes.scale + bayes.prior
+        scores[own] = held_out @ bayes.rows.astype(np.float32) * bayes.scale + bayes.prior
     return BayesFit(bayes, scores)
 
 

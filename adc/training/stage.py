@@ -17,7 +17,7 @@ from adc.duplicates import labelled_tweets
 from adc.errors import RunError, UsageError
 from adc.files import Files, local_path
 from adc.job import Job
-from adc.model.bundle import CARD, EVIDENCE, MANIFEST, STACK, VOCABULARY, WEIGHTS, Bundle
+from adc.model.bundle import CARD, MANIFEST, PARTS, Bundle
 from adc.model.encoder import Encoder
 from adc.model.store import open_bundle, store_bundle
 from adc.progress import duration
@@ -38,8 +38,8 @@ from adc.training.watch import ranks_watched
 # What a run has prepared, in its own folder in the training's: the shards, and the bundle that is to be,
 # which is there once they are.
 SHARDS, PREPARED = "shards", "prepared"
-# The files of a bundle without its manifest, and the seconds after which nobody copies any more of them.
-PARTS, COPY_SECONDS = {CARD, EVIDENCE, STACK, VOCABULARY, WEIGHTS}, 60
+# Of a bundle of which nothing has come for so long nobody is copying the rest.
+COPY_SECONDS = 60
 
 
 def train(job: Job, target: str | None = None, replacing: bool = False) -> None:
@@ -250,8 +250,7 @@ def tensorboard_writer(job: Job) -> Any:
 def _is_there(job: Job, place: str, made: Mapping[str, Any], replacing: bool, untouched: float = 0) -> bool:
     """Whether the very bundle that is to be made is there; else nothing is, or what may be replaced.
 
-    Such is what a killed upload has left, if it has been untouched for so many seconds.
-
+    Such is what a killed upload has left, if it has been `untouched` for so many seconds.
     Raises UsageError for another bundle or a damaged one, unless `replacing`, and for what never was one.
     """
     files = job.lake.files
